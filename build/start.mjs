@@ -1,0 +1,85 @@
+// Every npm command starts here: installs what is missing, then runs the command on the project's own Node.js.
+// Plain JavaScript for Node.js 20 and later.
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ensureDebianPackages, ensureNpmPackages, keyringPackages, keytarPackages, root } from './setup.mjs';
+
+const bin = (name) => join(root, 'node_modules', '.bin', name);
+const node = () =>
+  join(root, 'node_modules', 'node', 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
+
+/** needs: Debian packages; keyring: runs beside a keyring of its own; steps: one after the other until one fails. */
+const commands = {
+  start: { needs: keyringPackages, keyring: true, steps: (args) => [[node(), 'examples/demo.ts', ...args]] },
+  demo: { needs: keyringPackages, keyring: true, steps: (args) => [[node(), 'examples/demo.ts', ...args]] },
+  relay: { needs: [], steps: (args) => [[node(), 'relay/index.ts', ...args]] },
+  chat: { needs: keytarPackages, steps: (args) => [[node(), 'cli/index.ts', ...args]] },
+  bench: { needs: keyringPackages, keyring: true, steps: (args) => [[node(), 'bench/index.ts', ...args]] },
+  check: {
+    needs: [],
+    steps: () => [
+      [node(), bin('vue-tsc'), '--noEmit'],
+      [node(), bin('eslint'), '.', '--max-warnings', '0'],
+      [node(), bin('prettier'), '--check', '--log-level', 'warn', '.'],
+    ],
+  },
+  test: { needs: keyringPackages, keyring: true, steps: testSteps },
+};
+
+/** All tests on Node.js (OpenSSL); then those of the cryptography on bun (BoringSSL, as in Electron). */
+function testSteps(args) {
+  const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
+  const report = (name) => ['--reporter=default', '--reporter=json', `--outputFile=out/tests/${name}.json`];
+  if (args.length > 0) return [[node(), vitest, 'run', ...args]];
+  return [
+    [node(), vitest, 'run', '--coverage', ...report('node')],
+    [bin('bun'), '--bun', vitest, 'run', '--project', 'crypto', ...report('bun')],
+  ];
+}
+
+function execute([program, ...args], environment) {
+  return new Promise((resolve) => {
+    const child = spawn(program, args, { cwd: root, stdio: 'inherit', env: environment });
+    child.on('error', (error) => {
+      console.error(`${program} could not be started: ${error.message}`);
+      resolve(1);
+    });
+    child.on('exit', (code, signal) => resolve(signal ? 1 : code));
+    // The child gets the terminal's signals by itself; those meant for this process alone are passed on.
+    for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+    process.on('SIGINT', () => {});
+  });
+}
+
+/** A secret service in a D-Bus session of its own, unlocked, with a home folder that is thrown away after. */
+function inKeyring(step, home) {
+  const script =
+    'printf "keyring" | gnome-keyring-daemon --unlock --components=secrets >/dev/null && exec "$@"';
+  return {
+    step: ['dbus-run-session', '--', 'bash', '-c', script, 'bash', ...step],
+    environment: { HOME: home, XDG_RUNTIME_DIR: home, XDG_DATA_HOME: join(home, 'data') },
+  };
+}
+
+const [name, ...args] = process.argv.slice(2);
+const command = commands[name];
+if (!command) {
+  console.error(`There is no command "${name}". There are: ${Object.keys(commands).join(', ')}.`);
+  process.exit(1);
+}
+ensureNpmPackages();
+ensureDebianPackages(command.needs);
+
+const ownKeyring = command.keyring && process.platform === 'linux' && existsSync('/usr/bin/dbus-run-session');
+const home = ownKeyring ? mkdtempSync(join(tmpdir(), 'signet-keyring-')) : undefined;
+const path = `${join(root, 'node_modules', '.bin')}:${process.env.PATH}`;
+let code = 0;
+for (const step of command.steps(args)) {
+  const wrapped = home ? inKeyring(step, home) : { step, environment: {} };
+  code = await execute(wrapped.step, { ...process.env, PATH: path, ...wrapped.environment });
+  if (code !== 0) break;
+}
+if (home) rmSync(home, { recursive: true, force: true });
+process.exit(code);

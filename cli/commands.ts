@@ -1,0 +1,51 @@
+// The JSON lines that the console client reads with --json, as schemas.
+import * as z from 'zod/mini';
+import { Failure } from '../protocol/failures.ts';
+import { UserName } from '../protocol/fields.ts';
+
+const MAX_LINE_CHARACTERS = 1024 * 1024;
+
+const Command = z.discriminatedUnion('do', [
+  z.strictObject({
+    do: z.literal('send'),
+    to: UserName,
+    text: z.string(),
+    /** Comes back with the answer, to tell which command it belongs to. */
+    ref: z.optional(z.union([z.string(), z.number()])),
+  }),
+  z.strictObject({ do: z.literal('read'), with: UserName }),
+  z.strictObject({ do: z.literal('verify'), with: UserName }),
+  z.strictObject({
+    do: z.literal('history'),
+    with: UserName,
+    limit: z._default(z.int().check(z.minimum(1), z.maximum(10_000)), 50),
+  }),
+  z.strictObject({ do: z.literal('contacts') }),
+  z.strictObject({ do: z.literal('quit') }),
+]);
+export type Command = z.output<typeof Command>;
+
+const EXPECTED = '{"do":"send"|"read"|"verify"|"history"|"contacts"|"quit",...}';
+
+/** @throws Failure `command-invalid`, which says what is wrong and what would be right */
+export function parseCommand(line: string): Command {
+  if (line.length > MAX_LINE_CHARACTERS) {
+    throw new Failure('command-invalid', `The line has over ${MAX_LINE_CHARACTERS} characters.`);
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch (cause) {
+    throw new Failure('command-invalid', `The line is not JSON. A line is one object: ${EXPECTED}.`, {
+      cause,
+    });
+  }
+  const result = z.safeParse(Command, value);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  const where = issue?.path.join('.') || 'do';
+  throw new Failure(
+    'command-invalid',
+    `${where}: ${issue?.message ?? 'not as expected'}. Expected ${EXPECTED}.`,
+  );
+}

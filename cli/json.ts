@@ -1,0 +1,96 @@
+// The console client for scripts: one JSON object a line, in and out.
+import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
+import { Failure } from '../protocol/failures.ts';
+import type { MessageRow } from '../main/messenger/messages.ts';
+import type { Messenger } from '../main/messenger/messenger.ts';
+import { type Command, parseCommand } from './commands.ts';
+
+/** How long the end of input waits for the outbox to empty, milliseconds. */
+const FAREWELL_MS = 10_000;
+
+/** Writes one event. */
+export function print(output: Writable, event: Record<string, unknown>): void {
+  output.write(`${JSON.stringify(event)}\n`);
+}
+
+export function printFailure(output: Writable, error: unknown, more: Record<string, unknown> = {}): void {
+  const { code, message } = Failure.from(error);
+  print(output, { event: 'failure', code, text: message, ...more });
+}
+
+/** Serves commands until quit or the end of input. */
+export async function serve(messenger: Messenger, input: Readable, output: Writable): Promise<void> {
+  const { name, fingerprint } = messenger;
+  messenger.on('ready', () => print(output, { event: 'ready', name, fingerprint }));
+  messenger.on('connection', (state) => print(output, { event: 'connection', state }));
+  messenger.on('message', ({ id, from, text, sentAt }) =>
+    print(output, { event: 'message', id, from, text, sentAt }),
+  );
+  messenger.on('failure', (failure) => printFailure(output, failure));
+  // A turn later, so that `queued`, from which the reader learns the id, comes before `pending`.
+  messenger.on('messageChanged', (row) => setImmediate(() => printChange(output, row)));
+  messenger.start();
+
+  const underWay = new Set<Promise<void>>();
+  let quit = false;
+  for await (const line of createInterface({ input, crlfDelay: Infinity })) {
+    if (line.trim() === '') continue;
+    try {
+      const command = parseCommand(line);
+      if (command.do === 'quit') {
+        quit = true;
+        break;
+      }
+      const done = obey(messenger, command, output).finally(() => underWay.delete(done));
+      underWay.add(done);
+    } catch (error) {
+      printFailure(output, error);
+    }
+  }
+  await Promise.all(underWay);
+  if (!quit) await messenger.drained(FAREWELL_MS);
+}
+
+function printChange(output: Writable, row: MessageRow): void {
+  const { id, contact, mine, kind, state, missing } = row;
+  if (mine) print(output, { event: 'state', id, to: contact, state });
+  else if (kind !== 'text') print(output, { event: 'notice', id, with: contact, kind, missing });
+}
+
+async function obey(
+  messenger: Messenger,
+  command: Exclude<Command, { do: 'quit' }>,
+  output: Writable,
+): Promise<void> {
+  const ref = 'ref' in command && command.ref !== undefined ? { ref: command.ref } : {};
+  try {
+    if (command.do === 'send') {
+      const { id } = await messenger.send(command.to, command.text);
+      print(output, { event: 'queued', id, ...ref });
+    } else if (command.do === 'read') {
+      messenger.markRead(command.with);
+    } else if (command.do === 'verify') {
+      const digits = await messenger.safetyNumber(command.with);
+      print(output, { event: 'safetyNumber', with: command.with, digits });
+    } else if (command.do === 'history') {
+      const messages = await messenger.history(command.with, command.limit);
+      print(output, {
+        event: 'history',
+        with: command.with,
+        messages: messages.map(({ id, mine, kind, text, sentAt, state }) => ({
+          id,
+          from: mine ? messenger.name : command.with,
+          text,
+          sentAt,
+          state,
+          ...(kind === 'text' ? {} : { kind }),
+        })),
+      });
+    } else {
+      print(output, { event: 'contacts', contacts: messenger.contacts() });
+    }
+  } catch (error) {
+    printFailure(output, error, ref);
+  }
+}

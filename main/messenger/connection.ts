@@ -1,0 +1,236 @@
+// The connection to the relay: made again whenever it is lost, signed in, with requests and their answers.
+import { EventEmitter } from 'node:events';
+import { WebSocket } from 'ws';
+import { Failure } from '../../protocol/failures.ts';
+import { MAX_FRAME_BYTES } from '../../protocol/fields.ts';
+import {
+  type ClientFrame,
+  encodeClientFrame,
+  parseRelayFrame,
+  type RelayFrame,
+} from '../../protocol/frames.ts';
+import { backoff } from './backoff.ts';
+import { dial } from './dial.ts';
+
+export type ConnectionState = 'connecting' | 'online' | 'offline';
+
+type WithoutId<Frame> = Frame extends { id: number } ? Omit<Frame, 'id'> : never;
+export type Request = WithoutId<ClientFrame>;
+type Answer<Type extends RelayFrame['type']> = Extract<RelayFrame, { type: Type }>;
+/** Asks the relay; the answer has to be of the given type. */
+export type Ask = <Type extends RelayFrame['type']>(request: Request, type: Type) => Promise<Answer<Type>>;
+
+type Events = {
+  state: [ConnectionState];
+  deliver: [from: string, envelope: Buffer];
+  /** Why there is no connection, when the reason is a new one. */
+  failure: [Failure];
+};
+
+type Options = {
+  /** host:port, all of the relay's addresses. */
+  relays: string[];
+  /** SHA-256 of its TLS public key, 32 bytes. */
+  relayKey: Buffer;
+  /** Signs in on a new connection. A Failure in `final` ends all attempts. */
+  signIn: (ask: Ask) => Promise<void>;
+  final: (failure: Failure) => boolean;
+  random?: () => number;
+};
+
+const ANSWER_TIMEOUT_MS = 20_000;
+/** A ping each 15 s, an answer within 15 s: a dead peer is noticed in 30 s. */
+const HEARTBEAT_MS = 15_000;
+/** A connection that lasted this long was a good one: the next failure starts the backoff afresh. */
+const GOOD_MS = 5000;
+
+const offline = (): Failure => new Failure('offline', 'There is no connection to the relay now.');
+
+export class Connection extends EventEmitter<Events> {
+  readonly #options: Options;
+  readonly #asked = new Map<number, (frame: RelayFrame | Failure) => void>();
+  #socket: WebSocket | undefined;
+  #state: ConnectionState = 'offline';
+  #lastId = 0;
+  #attempt = 0;
+  #running = false;
+  #retry: NodeJS.Timeout | undefined;
+  #lastFailure: string | undefined;
+
+  constructor(options: Options) {
+    super();
+    this.#options = options;
+  }
+
+  get online(): boolean {
+    return this.#state === 'online';
+  }
+
+  /** Connects, and keeps connecting until stop(). */
+  start(): void {
+    if (this.#running) return;
+    this.#running = true;
+    void this.#connect();
+  }
+
+  stop(): void {
+    this.#running = false;
+    clearTimeout(this.#retry);
+    this.#socket?.close(1000);
+    // The relay may be gone: its answer to the closing handshake isn't waited for.
+    this.#drop();
+  }
+
+  /** Ends this connection and makes another, so that what wasn't acknowledged is delivered again. */
+  restart(): void {
+    this.#socket?.terminate();
+  }
+
+  /** Stops reading while too much waits to be opened. */
+  setReading(reading: boolean): void {
+    if (reading) this.#socket?.resume();
+    else this.#socket?.pause();
+  }
+
+  /** Sends a request. @throws Failure the relay's, `offline`, or `timeout` */
+  readonly ask: Ask = (request, type) => {
+    if (!this.online) return Promise.reject(offline());
+    return this.#ask(request, type);
+  };
+
+  /** Tells the relay that a message is on this disk. @param message id, 16 bytes */
+  acknowledge(from: string, message: Buffer): void {
+    if (this.online) this.#socket?.send(encodeClientFrame({ type: 'acknowledge', from, message }));
+  }
+
+  #ask<Type extends RelayFrame['type']>(request: Request, type: Type): Promise<Answer<Type>> {
+    const socket = this.#socket;
+    if (!socket) return Promise.reject(offline());
+    const id = ++this.#lastId;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        settle(new Failure('timeout', 'The relay did not answer in time.'));
+        socket.terminate();
+      }, ANSWER_TIMEOUT_MS);
+      const settle = (answer: RelayFrame | Failure): void => {
+        clearTimeout(timer);
+        this.#asked.delete(id);
+        if (answer instanceof Failure) return reject(answer);
+        if (answer.type === 'failure') return reject(Failure.fromRelay(answer.code));
+        if (answer.type === type) return resolve(answer as Answer<Type>);
+        reject(new Failure('not-a-relay', 'The relay answered something else than what it was asked.'));
+        socket.terminate();
+      };
+      this.#asked.set(id, settle);
+      socket.send(encodeClientFrame({ ...request, id }));
+    });
+  }
+
+  #setState(state: ConnectionState): void {
+    if (this.#state === state) return;
+    this.#state = state;
+    this.emit('state', state);
+  }
+
+  async #connect(): Promise<void> {
+    this.#setState('connecting');
+    let since = 0;
+    try {
+      const socket = await this.#open();
+      const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+      try {
+        await this.#options.signIn((request, type) => this.#ask(request, type));
+        if (socket.readyState !== WebSocket.OPEN) throw offline();
+        since = performance.now();
+        this.#lastFailure = undefined;
+        this.#setState('online');
+        await closed;
+      } finally {
+        socket.terminate();
+      }
+    } catch (error) {
+      this.#report(Failure.from(error));
+    }
+    this.#drop();
+    if (since > 0 && performance.now() - since > GOOD_MS) this.#attempt = 0;
+    if (!this.#running) return;
+    this.#retry = setTimeout(() => void this.#connect(), backoff(this.#attempt++, this.#options.random));
+  }
+
+  #report(failure: Failure): void {
+    if (this.#options.final(failure)) this.#running = false;
+    // Being cut off is what the state tells; the same reason isn't told at every attempt.
+    if (!this.#running && !this.#options.final(failure)) return;
+    if (failure.code === 'offline' || failure.code === this.#lastFailure) return;
+    this.#lastFailure = failure.code;
+    this.emit('failure', failure);
+  }
+
+  async #open(): Promise<WebSocket> {
+    const tls = await dial(this.#options.relays, this.#options.relayKey);
+    const socket = new WebSocket('wss://relay/', {
+      createConnection: () => tls,
+      perMessageDeflate: false,
+      maxPayload: MAX_FRAME_BYTES,
+      handshakeTimeout: ANSWER_TIMEOUT_MS,
+    });
+    await new Promise<void>((resolve, reject) => {
+      socket.once('open', resolve);
+      socket.once('error', (cause) =>
+        reject(
+          new Failure('not-a-relay', 'What answers there has the right key, but is no relay.', { cause }),
+        ),
+      );
+    });
+    if (!this.#running) {
+      socket.terminate();
+      throw offline();
+    }
+    socket.on('error', () => socket.terminate());
+    // ws hands over one Buffer a message, unless told otherwise.
+    socket.on('message', (data: Buffer, isBinary) =>
+      this.#receive(socket, isBinary ? '' : data.toString('utf8')),
+    );
+    this.#watch(socket);
+    this.#socket = socket;
+    return socket;
+  }
+
+  /** Ends a connection whose peer has gone silent. */
+  #watch(socket: WebSocket): void {
+    let alive = true;
+    const timer = setInterval(() => {
+      if (!alive) return socket.terminate();
+      alive = false;
+      socket.ping();
+    }, HEARTBEAT_MS);
+    socket.on('pong', () => (alive = true));
+    socket.on('message', () => (alive = true));
+    socket.once('close', () => clearInterval(timer));
+  }
+
+  #receive(socket: WebSocket, text: string): void {
+    if (socket !== this.#socket) return;
+    try {
+      const frame = parseRelayFrame(text);
+      if (frame.type === 'deliver') {
+        this.emit('deliver', frame.from, frame.envelope);
+      } else if (frame.id !== undefined) {
+        this.#asked.get(frame.id)?.(frame);
+      } else if (frame.type === 'failure') {
+        this.#report(Failure.fromRelay(frame.code));
+      }
+    } catch {
+      this.#report(
+        new Failure('not-a-relay', 'The relay sent something that is not in the protocol. Connecting anew.'),
+      );
+      socket.terminate();
+    }
+  }
+
+  #drop(): void {
+    this.#socket = undefined;
+    this.#setState('offline');
+    for (const settle of [...this.#asked.values()]) settle(offline());
+  }
+}

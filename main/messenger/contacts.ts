@@ -1,0 +1,241 @@
+// The people one writes with: their pinned identities, their reception keys, and one's own chain to each.
+import { randomBytes } from 'node:crypto';
+import { Failure } from '../../protocol/failures.ts';
+import type { RelayFrame, SignedReceptionKey } from '../../protocol/frames.ts';
+import { importPublicKey, type PublicKey, verifySignature } from '../../protocol/public-key.ts';
+import {
+  CLOCK_TOLERANCE_MS,
+  RECEPTION_KEY_LIFETIME_MS,
+  receptionKeyStatement,
+} from '../../protocol/statements.ts';
+import type { Database, Row } from './database.ts';
+
+export type ContactSummary = {
+  name: string;
+  /** Identity fingerprint, 64 hex digits. */
+  fingerprint: string;
+  /** How it was verified: by an invite, by comparing; or not yet (trust on first use). */
+  verified: 'invite' | 'compared' | null;
+  /** The relay names another identity; nothing is sealed to anybody for this contact. */
+  identityChanged: boolean;
+};
+
+/** Somebody as the relay names them, every signature checked. */
+export type Introduction = { name: string; identity: PublicKey; receptionKey: SignedReceptionKey };
+/** Whom an envelope is sealed for. */
+export type Recipient = { name: string; fingerprint: Buffer; receptionKey: PublicKey };
+/** The last place that was used in one's own chain to a contact. */
+export type ChainEnd = { chain: Buffer; sequence: number; previous: Buffer };
+
+type Lookup = (name: string) => Promise<Extract<RelayFrame, { type: 'user' }>>;
+
+export class Contacts {
+  readonly #database: Database;
+  readonly #lookup: Lookup;
+  readonly #isOnline: () => boolean;
+  readonly #now: () => number;
+  /** Looked up on this connection. */
+  readonly #fresh = new Set<string>();
+  readonly #introductions = new Map<string, Promise<Introduction>>();
+  readonly #keys = new Map<string, Promise<PublicKey>>();
+
+  constructor(database: Database, lookup: Lookup, isOnline: () => boolean, now: () => number) {
+    this.#database = database;
+    this.#lookup = lookup;
+    this.#isOnline = isOnline;
+    this.#now = now;
+  }
+
+  list(): ContactSummary[] {
+    return this.#database.all('SELECT * FROM contacts ORDER BY name').map((row) => ({
+      name: row['name'] as string,
+      fingerprint: (row['fingerprint'] as Buffer).toString('hex'),
+      verified: row['verified'] as ContactSummary['verified'],
+      identityChanged: row['offered'] !== null,
+    }));
+  }
+
+  /** The pinned identity key. @throws Failure as forSending does, if the contact is new */
+  async identity(name: string): Promise<PublicKey> {
+    if (!this.#row(name)?.['identity_key']) await this.#refresh(name);
+    return this.#import(this.#row(name)!['identity_key'] as Buffer);
+  }
+
+  /** Pins an identity before it was ever looked up. @param fingerprint 32 bytes, from an invite */
+  pin(name: string, fingerprint: Buffer): void {
+    const existing = this.#row(name);
+    if (existing) {
+      if (!(existing['fingerprint'] as Buffer).equals(fingerprint)) throw changed(name);
+      if (!existing['verified'])
+        this.#database.run(`UPDATE contacts SET verified = 'invite' WHERE name = ?`, name);
+    } else {
+      this.#insert(name, fingerprint, null, 'invite');
+    }
+  }
+
+  /** Whom to seal to. Asks the relay once a connection; offline, what is known will do until it expires.
+   * @throws Failure `unknown-user`, `identity-changed`, `identity-invalid`, `reception-key-...`, `offline` */
+  async forSending(name: string): Promise<Recipient> {
+    if (this.#isOnline() && !this.#fresh.has(name)) await this.#refresh(name);
+    const row = this.#row(name);
+    if (row?.['offered']) throw changed(name);
+    if (!row?.['key']) {
+      throw new Failure(
+        'offline',
+        `There is no connection to the relay, and ${name} is not known yet. Try later.`,
+      );
+    }
+    if ((row['key_expires'] as number) <= this.#now()) {
+      throw new Failure(
+        'reception-key-expired',
+        `${name} hasn't been online for over 30 days, and their key has expired. Write when they are back.`,
+      );
+    }
+    const receptionKey = await this.#import(row['key'] as Buffer);
+    return { name, fingerprint: row['fingerprint'] as Buffer, receptionKey };
+  }
+
+  /** Who an incoming envelope claims to be from: the pinned identity, or a stranger's introduction, which is to be
+   * adopted once the envelope is authentic. @throws Failure */
+  async forReceiving(name: string): Promise<{ identity: PublicKey; stranger?: Introduction }> {
+    const row = this.#row(name);
+    if (row?.['identity_key']) return { identity: await this.#import(row['identity_key'] as Buffer) };
+    if (row) return { identity: await this.identity(name) };
+    const stranger = await this.#introduce(name);
+    return { identity: stranger.identity, stranger };
+  }
+
+  /** Pins a stranger, or takes a known contact's newer reception key. Within a transaction or alone.
+   * @throws Failure `identity-changed`, `reception-key-older` */
+  adopt({ name, identity, receptionKey }: Introduction): void {
+    const row = this.#row(name);
+    if (!row) {
+      if (this.#database.get('SELECT 1 FROM contacts WHERE fingerprint = ?', identity.fingerprint)) {
+        throw new Failure(
+          'identity-invalid',
+          `The relay shows one person under two names, ${name} being one.`,
+        );
+      }
+      this.#insert(name, identity.fingerprint, identity.spki, null);
+    } else if (!(row['fingerprint'] as Buffer).equals(identity.fingerprint)) {
+      this.#database.run('UPDATE contacts SET offered = ? WHERE name = ?', identity.fingerprint, name);
+      throw changed(name);
+    }
+    const older = row?.['key'] && (row['key_created'] as number) > receptionKey.created;
+    if (older) {
+      throw new Failure(
+        'reception-key-older',
+        `The relay offers an old key of ${name}. Nothing was sealed to it.`,
+      );
+    }
+    this.#database.run(
+      `UPDATE contacts SET offered = NULL, identity_key = ?, key = ?, key_created = ?, key_expires = ?
+       WHERE name = ?`,
+      identity.spki,
+      receptionKey.key,
+      receptionKey.created,
+      receptionKey.expires,
+      name,
+    );
+  }
+
+  /** Before a new connection's first look-up, nothing is fresh. @param name only this one, after a key was refused */
+  stale(name?: string): void {
+    if (name === undefined) this.#fresh.clear();
+    else this.#fresh.delete(name);
+  }
+
+  chainEnd(name: string): ChainEnd {
+    const row = this.#row(name)!;
+    return {
+      chain: row['chain'] as Buffer,
+      sequence: row['sequence'] as number,
+      previous: row['previous'] as Buffer,
+    };
+  }
+
+  /** @param previous SHA-256 of the envelope that takes this place, 32 bytes */
+  advanceChain(name: string, sequence: number, previous: Buffer): void {
+    this.#database.run(
+      'UPDATE contacts SET sequence = ?, previous = ? WHERE name = ?',
+      sequence,
+      previous,
+      name,
+    );
+  }
+
+  #row(name: string): Row | undefined {
+    return this.#database.get('SELECT * FROM contacts WHERE name = ?', name);
+  }
+
+  #insert(name: string, fingerprint: Buffer, identityKey: Buffer | null, verified: 'invite' | null): void {
+    this.#database.run(
+      `INSERT INTO contacts (name, fingerprint, identity_key, verified, chain, previous)
+       VALUES (?, ?, ?, ?, ?, ?)`,
+      name,
+      fingerprint,
+      identityKey,
+      verified,
+      randomBytes(8),
+      Buffer.alloc(32),
+    );
+  }
+
+  async #refresh(name: string): Promise<void> {
+    const introduction = await this.#introduce(name);
+    this.adopt(introduction);
+    this.#fresh.add(name);
+  }
+
+  /** Asks the relay and checks its answer; several at once share one question. */
+  #introduce(name: string): Promise<Introduction> {
+    const asked = this.#introductions.get(name);
+    if (asked) return asked;
+    const introduction = this.#lookup(name)
+      .then((frame) => checkIntroduction(name, frame, this.#now()))
+      .finally(() => this.#introductions.delete(name));
+    this.#introductions.set(name, introduction);
+    return introduction;
+  }
+
+  #import(spki: Buffer): Promise<PublicKey> {
+    const name = spki.toString('base64');
+    let key = this.#keys.get(name);
+    if (!key) {
+      key = importPublicKey(spki);
+      this.#keys.set(name, key);
+    }
+    return key;
+  }
+}
+
+const changed = (name: string): Failure =>
+  new Failure(
+    'identity-changed',
+    `The relay names another identity for ${name} than the one you know. Nothing was sealed to it. ` +
+      `Ask ${name} in person before you go on: somebody may be posing as them.`,
+  );
+
+/** What a relay says of a user, checked (PROTOCOL.md, "Reception key"). An expired key passes here: whoever is away
+ * for long can still be heard. */
+async function checkIntroduction(
+  name: string,
+  frame: Extract<RelayFrame, { type: 'user' }>,
+  now: number,
+): Promise<Introduction> {
+  const { identityKey, receptionKey } = frame;
+  const invalid = (why: string): Failure =>
+    new Failure('reception-key-invalid', `What the relay says of ${name} does not hold: ${why}.`);
+  if (frame.user !== name) throw invalid('it speaks of somebody else');
+  const [identity] = await Promise.all([importPublicKey(identityKey), importPublicKey(receptionKey.key)]);
+  const statement = receptionKeyStatement(name, receptionKey);
+  if (!(await verifySignature(identity, receptionKey.signature, statement))) {
+    throw invalid('the key is not signed by that identity for that name');
+  }
+  if (receptionKey.expires - receptionKey.created !== RECEPTION_KEY_LIFETIME_MS)
+    throw invalid('its dates are wrong');
+  if (receptionKey.created > now + CLOCK_TOLERANCE_MS) {
+    throw invalid("the key is from the future (or this computer's clock is behind)");
+  }
+  return { name, identity, receptionKey };
+}

@@ -1,0 +1,235 @@
+// What goes out: texts, receipts, and what has to be sealed again. One envelope after the other for each contact,
+// since each names the one before.
+import { randomBytes } from 'node:crypto';
+import pLimit, { type LimitFunction } from 'p-limit';
+import { type Body, encodeBody, encodeText, MAX_IDS, messageTypes } from '../../protocol/body.ts';
+import { sha256 } from '../../protocol/envelope.ts';
+import { Failure } from '../../protocol/failures.ts';
+import type { Account } from './account.ts';
+import type { Contacts } from './contacts.ts';
+import type { Database } from './database.ts';
+import type { MessageRow, Messages } from './messages.ts';
+import type { Outbox } from './outbox.ts';
+import { seal } from './seal.ts';
+
+type Encoded = ReturnType<typeof encodeBody>;
+export type NoticeDue = 'delivered' | 'read' | 'unopenable';
+
+/** Receipts wait this long for others that can go in the same envelope. */
+const GATHER_MS = 150;
+const MAX_RESEALS = 3;
+
+type Parts = {
+  database: Database;
+  account: Account;
+  contacts: Contacts;
+  messages: Messages;
+  outbox: Outbox;
+  now: () => number;
+  /** Tells of a message that is new or changed. */
+  announce: (row: MessageRow) => void;
+  /** Tells of what went wrong in the background. */
+  report: (failure: Failure) => void;
+};
+
+export class Dispatch {
+  readonly #parts: Parts;
+  readonly #lanes = new Map<string, LimitFunction>();
+  readonly #gathering = new Map<string, NodeJS.Timeout>();
+  #closed = false;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /** Seals a text and puts it into the outbox. @returns its row, once that is on the disk
+   * @throws Failure `text-empty`, `text-too-long`, and those of Contacts.forSending */
+  async sendText(to: string, text: string): Promise<MessageRow> {
+    const body = encodeText(text);
+    const id = randomBytes(16);
+    return this.#inLane(to, async () => {
+      const [stored, envelope] = await Promise.all([
+        this.#parts.messages.sealText(body),
+        this.#seal(to, id, { type: messageTypes.text, body }),
+      ]);
+      return this.#post(to, id, envelope, () =>
+        this.#parts.messages.insert({
+          ...stored,
+          id,
+          contact: to,
+          mine: true,
+          kind: 'text',
+          state: 'pending',
+          sentAt: envelope.sentAt,
+          envelope: envelope.bytes,
+        }),
+      );
+    });
+  }
+
+  /** Remembers that a contact has to be told of a message; within a transaction, with gather() after it. */
+  owe(contact: string, id: Buffer, notice: NoticeDue): void {
+    this.#parts.database.run('INSERT OR REPLACE INTO notices_due VALUES (?, ?, ?)', contact, id, notice);
+  }
+
+  /** Sends soon what is owed to a contact. */
+  gather(contact: string): void {
+    if (this.#closed || this.#gathering.has(contact)) return;
+    this.#gathering.set(
+      contact,
+      setTimeout(() => {
+        this.#gathering.delete(contact);
+        void this.#background(contact, () => this.#sendNotices(contact));
+      }, GATHER_MS),
+    );
+  }
+
+  /** Remembers that a contact couldn't open a message; within a transaction, with catchUp() after it. */
+  oweReseal(contact: string, id: Buffer): void {
+    this.#parts.database.run(
+      `UPDATE messages SET reseal_due = 1 WHERE contact = ? AND mine = 1 AND id = ? AND kind = 'text'`,
+      contact,
+      id,
+    );
+  }
+
+  /** Sends all that is owed to anybody, on a new connection or after oweReseal. */
+  catchUp(): void {
+    for (const { contact } of this.#parts.database.all('SELECT DISTINCT contact FROM notices_due')) {
+      this.gather(contact as string);
+    }
+    for (const row of this.#parts.database.all('SELECT contact, id FROM messages WHERE reseal_due = 1')) {
+      const contact = row['contact'] as string;
+      void this.#background(contact, () => this.#reseal(contact, row['id'] as Buffer));
+    }
+  }
+
+  /** Whether nothing is being sealed, and nothing is owed. */
+  get idle(): boolean {
+    for (const lane of this.#lanes.values()) if (lane.activeCount + lane.pendingCount > 0) return false;
+    return this.#parts.database.get('SELECT 1 FROM notices_due LIMIT 1') === undefined;
+  }
+
+  /** Waits for what is being sealed, and takes nothing more. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const timer of this.#gathering.values()) clearTimeout(timer);
+    await Promise.all([...this.#lanes.values()].map((lane) => lane(() => {})));
+  }
+
+  #inLane<T>(contact: string, work: () => Promise<T>): Promise<T> {
+    let lane = this.#lanes.get(contact);
+    if (!lane) {
+      lane = pLimit(1);
+      this.#lanes.set(contact, lane);
+    }
+    return lane(() => {
+      if (this.#closed)
+        throw new Failure('offline', 'Signet is closing. Send it again after the next start.');
+      return work();
+    });
+  }
+
+  async #background(contact: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await this.#inLane(contact, work);
+    } catch (error) {
+      const failure = Failure.from(error);
+      // It stays owed, and is tried again on the next connection.
+      if (!this.#closed && failure.code !== 'offline') this.#parts.report(failure);
+    }
+  }
+
+  async #seal(to: string, id: Buffer, { type, body }: Encoded): Promise<Sealed> {
+    const { account, contacts, now } = this.#parts;
+    const { receptionKey, fingerprint } = await contacts.forSending(to);
+    const { chain, sequence, previous } = contacts.chainEnd(to);
+    const sentAt = now();
+    const inner = { chain, sequence: sequence + 1, previous, sentAt, type, body };
+    const sender = account.identity;
+    const bytes = await seal({ id, sender, recipient: fingerprint, receptionKey, inner });
+    return { bytes, sequence: inner.sequence, sentAt };
+  }
+
+  /** Envelope, place in the chain, and whatever `also` writes: all of it on the disk, or nothing. */
+  #post<T extends MessageRow | undefined>(
+    to: string,
+    id: Buffer,
+    { bytes, sequence }: Sealed,
+    also: () => T,
+  ): T {
+    const { database, contacts, outbox, announce } = this.#parts;
+    const row = database.transaction(() => {
+      contacts.advanceChain(to, sequence, sha256(bytes));
+      outbox.put(to, id, bytes);
+      return also();
+    });
+    if (row) announce(row);
+    outbox.send();
+    return row;
+  }
+
+  async #sendNotices(contact: string): Promise<void> {
+    const { database } = this.#parts;
+    for (const notice of ['unopenable', 'delivered', 'read'] as const) {
+      for (;;) {
+        const ids = database
+          .all('SELECT id FROM notices_due WHERE contact = ? AND kind = ? LIMIT ?', contact, notice, MAX_IDS)
+          .map(({ id }) => id as Buffer);
+        if (ids.length === 0) break;
+        const body: Exclude<Body, { type: 'unknown' }> =
+          notice === 'unopenable' ? { type: 'unopenable', ids } : { type: 'receipt', kind: notice, ids };
+        const id = randomBytes(16);
+        this.#post(contact, id, await this.#seal(contact, id, encodeBody(body)), () => {
+          for (const told of ids) {
+            // Only as it was: a message that has been read meanwhile has a newer notice due.
+            database.run(
+              'DELETE FROM notices_due WHERE contact = ? AND id = ? AND kind = ?',
+              contact,
+              told,
+              notice,
+            );
+          }
+          return undefined;
+        });
+      }
+    }
+  }
+
+  /** Seals a message again, to the contact's current key, under its old id and in a new place. */
+  async #reseal(contact: string, id: Buffer): Promise<void> {
+    const { database, contacts, messages, announce } = this.#parts;
+    const due = database.get(
+      'SELECT reseals FROM messages WHERE contact = ? AND mine = 1 AND id = ? AND reseal_due = 1',
+      contact,
+      id,
+    );
+    if (!due) return;
+    const settle = (): void => {
+      database.run(
+        'UPDATE messages SET reseal_due = 0, reseals = reseals + 1 WHERE contact = ? AND mine = 1 AND id = ?',
+        contact,
+        id,
+      );
+    };
+    if ((due['reseals'] as number) >= MAX_RESEALS) {
+      const failed = database.transaction(() => {
+        settle();
+        return messages.advance(contact, id, 'failed');
+      });
+      if (failed) announce(failed);
+      return;
+    }
+    const body = await messages.text(contact, id);
+    if (!body) return;
+    // What is known of the contact's key led to this: ask the relay again.
+    contacts.stale(contact);
+    const envelope = await this.#seal(contact, id, { type: messageTypes.text, body });
+    this.#post(contact, id, envelope, () => {
+      settle();
+      return undefined;
+    });
+  }
+}
+
+type Sealed = { bytes: Buffer; sequence: number; sentAt: number };

@@ -1,0 +1,192 @@
+// The conversations on disk: every message's row, its state, and its text sealed to the storage key.
+import { randomBytes } from 'node:crypto';
+import type { Database, Row } from './database.ts';
+import type { OpeningKey } from './rsa.ts';
+import { openRow, sealRow } from './seal.ts';
+
+/** One's own: pending, sent, delivered, read, or failed. Others': unread, read. A notice has none of these. */
+export type MessageState = 'pending' | 'sent' | 'delivered' | 'read' | 'failed' | 'unread' | 'noted';
+/** text, a type of a newer version, or a notice of the conversation itself (see chain.ts and reception.ts). */
+export type MessageKind = 'text' | 'unknown' | NoticeKind;
+export type NoticeKind = 'missing' | 'forked' | 'restarted' | 'refused';
+
+/** A message without its text: what events and lists carry. */
+export type MessageRow = {
+  position: number;
+  /** Rises with every change of any message; the larger one is newer. */
+  revision: number;
+  /** 32 hex digits. */
+  id: string;
+  contact: string;
+  mine: boolean;
+  kind: MessageKind;
+  state: MessageState;
+  /** The sender's clock, milliseconds since 1970. */
+  sentAt: number;
+  /** For `missing`: how many; 0 once they have all come after all. */
+  missing: number;
+};
+
+export type OpenedMessage = MessageRow & { text: string };
+
+/** A text, sealed for the row that it will stand in. */
+export type SealedText = { row: string; sealed: Buffer };
+
+type NewMessage = SealedText & {
+  id: Buffer;
+  contact: string;
+  mine: boolean;
+  kind: 'text' | 'unknown';
+  state: MessageState;
+  sentAt: number;
+  envelope: Buffer;
+};
+
+/** A notice has nothing sealed. */
+type Sealed = { kind: MessageKind; sealed?: Buffer; envelope?: Buffer };
+
+/** States of one's own messages, in the order in which they may follow each other. */
+const order: MessageState[] = ['pending', 'sent', 'delivered', 'read'];
+const COLUMNS = 'position, revision, id, contact, mine, kind, state, sent_at, missing';
+
+const toMessageRow = (row: Row): MessageRow => ({
+  position: row['position'] as number,
+  revision: row['revision'] as number,
+  id: (row['id'] as Buffer).toString('hex'),
+  contact: row['contact'] as string,
+  mine: row['mine'] === 1,
+  kind: row['kind'] as MessageKind,
+  state: row['state'] as MessageState,
+  sentAt: row['sent_at'] as number,
+  missing: row['missing'] as number,
+});
+
+export class Messages {
+  readonly #database: Database;
+  readonly #storage: OpeningKey;
+
+  constructor(database: Database, storage: OpeningKey) {
+    this.#database = database;
+    this.#storage = storage;
+  }
+
+  /** Seals a text for the disk, before the transaction that stores it. */
+  async sealText(text: Buffer): Promise<SealedText> {
+    const row = `message/${randomBytes(16).toString('hex')}`;
+    return { row, sealed: await sealRow(this.#storage.publicKey, row, text) };
+  }
+
+  /** @returns the text of one's own message, in UTF-8 */
+  async text(contact: string, id: Buffer): Promise<Buffer | undefined> {
+    const row = this.#database.get(
+      'SELECT row, sealed FROM messages WHERE contact = ? AND mine = 1 AND id = ?',
+      contact,
+      id,
+    );
+    return row && openRow(this.#storage, row['row'] as string, row['sealed'] as Buffer);
+  }
+
+  insert(message: NewMessage): MessageRow {
+    return this.#insert(message, 0);
+  }
+
+  /** A line in the conversation about the conversation. */
+  insertNotice(contact: string, kind: NoticeKind, sentAt: number, missing = 0): MessageRow {
+    const id = randomBytes(16);
+    const row = `notice/${id.toString('hex')}`;
+    return this.#insert({ id, row, contact, mine: false, kind, state: 'noted', sentAt }, missing);
+  }
+
+  /** Moves one's own message forward, never back, nor out of `failed`. @returns undefined if nothing changed */
+  advance(
+    contact: string,
+    id: Buffer,
+    state: 'sent' | 'delivered' | 'read' | 'failed',
+  ): MessageRow | undefined {
+    const position = this.#database.get(
+      'SELECT position, state FROM messages WHERE contact = ? AND mine = 1 AND id = ?',
+      contact,
+      id,
+    );
+    const from = order.indexOf((position?.['state'] ?? 'failed') as MessageState);
+    if (!position || from < 0 || (state !== 'failed' && order.indexOf(state) <= from)) return undefined;
+    return this.#update(position['position'] as number, 'state', state);
+  }
+
+  /** Marks what a contact wrote as read. @returns the rows that changed */
+  markRead(contact: string): MessageRow[] {
+    return this.#database
+      .all(`SELECT position FROM messages WHERE contact = ? AND state = 'unread' ORDER BY position`, contact)
+      .map(({ position }) => this.#update(position as number, 'state', 'read'));
+  }
+
+  setMissing(position: number, missing: number): MessageRow {
+    return this.#update(position, 'missing', missing);
+  }
+
+  missing(position: number): number {
+    return this.#database.get('SELECT missing FROM messages WHERE position = ?', position)![
+      'missing'
+    ] as number;
+  }
+
+  /** The newest messages of a conversation, oldest first, with their texts.
+   * @param before only those of a smaller position */
+  async history(contact: string, limit: number, before = Number.MAX_SAFE_INTEGER): Promise<OpenedMessage[]> {
+    const rows = this.#database
+      .all(
+        `SELECT ${COLUMNS}, row, sealed FROM messages
+         WHERE contact = ? AND position < ? AND NOT (kind = 'missing' AND missing = 0)
+         ORDER BY position DESC LIMIT ?`,
+        contact,
+        before,
+        limit,
+      )
+      .reverse();
+    return Promise.all(
+      rows.map(async (row) => {
+        const text = row['sealed']
+          ? await openRow(this.#storage, row['row'] as string, row['sealed'] as Buffer)
+          : Buffer.alloc(0);
+        return { ...toMessageRow(row), text: text.toString('utf8') };
+      }),
+    );
+  }
+
+  #insert(message: Omit<NewMessage, 'kind' | 'sealed' | 'envelope'> & Sealed, missing: number): MessageRow {
+    const { position } = this.#database.run(
+      `INSERT INTO messages (row, id, contact, mine, kind, state, sent_at, revision, missing, sealed, envelope)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      message.row,
+      message.id,
+      message.contact,
+      message.mine ? 1 : 0,
+      message.kind,
+      message.state,
+      message.sentAt,
+      this.#nextRevision(),
+      missing,
+      message.sealed ?? null,
+      message.envelope ?? null,
+    );
+    return this.#at(position);
+  }
+
+  #update(position: number, column: 'state' | 'missing', value: string | number): MessageRow {
+    this.#database.run(
+      `UPDATE messages SET ${column} = ?, revision = ? WHERE position = ?`,
+      value,
+      this.#nextRevision(),
+      position,
+    );
+    return this.#at(position);
+  }
+
+  #at(position: number): MessageRow {
+    return toMessageRow(this.#database.get(`SELECT ${COLUMNS} FROM messages WHERE position = ?`, position)!);
+  }
+
+  #nextRevision(): number {
+    return this.#database.get('UPDATE revision SET last = last + 1 RETURNING last')!['last'] as number;
+  }
+}

@@ -1,0 +1,289 @@
+// The messenger: where account, connection, contacts, messages, what goes out and what comes in meet.
+import { randomBytes } from 'node:crypto';
+import { EventEmitter } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Failure } from '../../protocol/failures.ts';
+import { USER_NAME_PATTERN, USER_NAME_RULE } from '../../protocol/fields.ts';
+import { VERSION } from '../../protocol/frames.ts';
+import { safetyNumber } from '../../protocol/safety-number.ts';
+import { signInStatement } from '../../protocol/statements.ts';
+import { type Account, type Joining, loadAccount, markRegistered, type Progress, settle } from './account.ts';
+import { type Ask, Connection, type ConnectionState } from './connection.ts';
+import { type ContactSummary, Contacts } from './contacts.ts';
+import { Database } from './database.ts';
+import { Dispatch } from './dispatch.ts';
+import { type Keychain, systemKeychain } from './keychain.ts';
+import { type MessageRow, Messages, type OpenedMessage } from './messages.ts';
+import { Outbox } from './outbox.ts';
+import { ReceptionKeys } from './reception-keys.ts';
+import { type IncomingText, Reception } from './reception.ts';
+import { sign } from './rsa.ts';
+
+export type MessengerOptions = {
+  /** The profile's folder. */
+  directory: string;
+  /** Needed for a new profile, and allowed for an existing one. */
+  joining?: Joining;
+  keychain?: Keychain;
+  /** Milliseconds since 1970; tests move it. */
+  now?: () => number;
+  /** How far the making of a new profile's keys is. */
+  onProgress?: (progress: Progress) => void;
+};
+
+type Events = {
+  /** The relay knows this account; told once, and at once for a profile that was registered before. */
+  ready: [];
+  connection: [ConnectionState];
+  /** A message that is new or has changed. */
+  messageChanged: [MessageRow];
+  /** A text that has just come in, with its plain text. */
+  message: [IncomingText];
+  /** What went wrong without having been asked for. */
+  failure: [Failure];
+};
+
+/** How often expired keys are looked for, and the age of the newest is checked. */
+const UPKEEP_MS = 60 * 60 * 1000;
+/** Trying again by itself makes no sense: the user has to choose. */
+const FINAL = ['name-taken', 'identity-taken', 'login-refused'];
+
+export class Messenger extends EventEmitter<Events> {
+  readonly #database: Database;
+  readonly #account: Account;
+  readonly #now: () => number;
+  readonly #connection: Connection;
+  readonly #contacts: Contacts;
+  readonly #messages: Messages;
+  readonly #receptionKeys: ReceptionKeys;
+  readonly #outbox: Outbox;
+  readonly #dispatch: Dispatch;
+  readonly #reception: Reception;
+  #upkeep: NodeJS.Timeout | undefined;
+  #closing: Promise<void> | undefined;
+
+  /** Opens a profile, or makes a new one with its keys. Nothing is sent before start().
+   * @throws Failure `folder-...`, `database-...`, `name-invalid`, `invite-invalid`, `profile-differs`, `keychain-...` */
+  static async open(options: MessengerOptions): Promise<Messenger> {
+    const {
+      directory,
+      joining = {},
+      keychain = systemKeychain,
+      now = Date.now,
+      onProgress = () => {},
+    } = options;
+    const database = new Database(directory);
+    try {
+      const invite = settle(database, joining);
+      const account = await loadAccount(database, keychain, onProgress);
+      const messenger = new Messenger(database, account, now);
+      if (invite?.inviter && invite.inviter.name !== account.name) {
+        messenger.#contacts.pin(invite.inviter.name, invite.inviter.identity);
+      }
+      messenger.#receptionKeys.destroyExpired();
+      if (await messenger.#receptionKeys.rotate()) onProgress({ step: 4, of: 4 });
+      return messenger;
+    } catch (error) {
+      database.close();
+      throw error;
+    }
+  }
+
+  private constructor(database: Database, account: Account, now: () => number) {
+    super();
+    this.#database = database;
+    this.#account = account;
+    this.#now = now;
+    const { relays, relayKey } = account;
+    this.#connection = new Connection({
+      relays,
+      relayKey,
+      signIn: (ask) => this.#signIn(ask),
+      final: ({ code }) => FINAL.includes(code),
+    });
+    const { ask } = this.#connection;
+    const announce = (row: MessageRow): boolean => this.emit('messageChanged', row);
+    const report = (failure: Failure): boolean => this.emit('failure', failure);
+    this.#contacts = new Contacts(
+      database,
+      (user) => ask({ type: 'lookup', user }, 'user'),
+      () => this.#connection.online,
+      now,
+    );
+    this.#messages = new Messages(database, account.storage);
+    this.#receptionKeys = new ReceptionKeys(database, account, now);
+    this.#outbox = new Outbox(database, ask, {
+      accepted: (contact, id) => this.#advance(contact, id, 'sent'),
+      refused: (contact, id, failure) => {
+        this.#advance(contact, id, 'failed');
+        report(failure);
+      },
+      paused: (_whom, failure) => report(failure),
+    });
+    const parts = {
+      database,
+      account,
+      contacts: this.#contacts,
+      messages: this.#messages,
+      now,
+      announce,
+      report,
+    };
+    this.#dispatch = new Dispatch({ ...parts, outbox: this.#outbox });
+    this.#reception = new Reception({
+      ...parts,
+      receptionKeys: this.#receptionKeys,
+      dispatch: this.#dispatch,
+      acknowledge: (from, id) => this.#connection.acknowledge(from, id),
+      setReading: (reading) => this.#connection.setReading(reading),
+      announceText: (text) => this.emit('message', text),
+    });
+    this.#connection.on('deliver', (from, envelope) => this.#reception.take(from, envelope));
+    this.#connection.on('failure', report);
+    this.#connection.on('state', (state) => this.#onState(state));
+  }
+
+  get name(): string {
+    return this.#account.name;
+  }
+
+  /** Identity fingerprint, 64 hex digits. */
+  get fingerprint(): string {
+    return this.#account.identity.publicKey.fingerprint.toString('hex');
+  }
+
+  /** Connects, and from then on keeps the connection by itself. */
+  start(): void {
+    if (this.#account.registered) this.emit('ready');
+    this.#connection.start();
+    this.#upkeep = setInterval(() => void this.upkeep(), UPKEEP_MS);
+  }
+
+  /** Seals a text and puts it into the outbox. @returns its row, once that is on the disk
+   * @throws Failure `name-invalid`, `text-empty`, `text-too-long`, `unknown-user`, `identity-changed`,
+   *   `reception-key-...`, `offline`, `disk-full` */
+  async send(to: string, text: string): Promise<MessageRow> {
+    if (!USER_NAME_PATTERN.test(to)) throw new Failure('name-invalid', USER_NAME_RULE);
+    if (to === this.name) throw new Failure('name-invalid', 'That is your own name. Write to somebody else.');
+    return this.#dispatch.sendText(to, text);
+  }
+
+  /** Marks what a contact wrote as read, and tells the contact. */
+  markRead(contact: string): void {
+    const rows = this.#database.transaction(() => {
+      const read = this.#messages.markRead(contact);
+      for (const { id } of read) this.#dispatch.owe(contact, Buffer.from(id, 'hex'), 'read');
+      return read;
+    });
+    for (const row of rows) this.emit('messageChanged', row);
+    if (rows.length > 0) this.#dispatch.gather(contact);
+  }
+
+  /** The newest messages with a contact, oldest first. */
+  history(contact: string, limit: number): Promise<OpenedMessage[]> {
+    return this.#messages.history(contact, limit);
+  }
+
+  contacts(): ContactSummary[] {
+    return this.#contacts.list();
+  }
+
+  /** The safety number with a contact: 60 digits. @throws Failure `offline`, `unknown-user`, ... if it is new */
+  async safetyNumber(contact: string): Promise<string> {
+    if (!USER_NAME_PATTERN.test(contact)) throw new Failure('name-invalid', USER_NAME_RULE);
+    const { spki } = await this.#contacts.identity(contact);
+    return safetyNumber(
+      { user: this.name, spki: this.#account.identity.publicKey.spki },
+      { user: contact, spki },
+    );
+  }
+
+  /** Destroys expired reception keys; makes and publishes a new one when it is time. Done by itself on each
+   * connection and each hour. */
+  async upkeep(): Promise<void> {
+    try {
+      this.#receptionKeys.destroyExpired();
+      await this.#receptionKeys.rotate();
+      const receptionKey = this.#receptionKeys.unpublished();
+      if (!receptionKey || !this.#connection.online) return;
+      await this.#connection.ask({ type: 'publish', receptionKey }, 'done');
+      this.#receptionKeys.markPublished(receptionKey);
+    } catch (error) {
+      const failure = Failure.from(error);
+      if (!this.#closing && failure.code !== 'offline') this.emit('failure', failure);
+    }
+  }
+
+  /** Waits until everything has left for the relay. @param timeout milliseconds @returns whether it has */
+  async drained(timeout: number): Promise<boolean> {
+    const end = performance.now() + timeout;
+    while (!this.#dispatch.idle || !this.#outbox.empty) {
+      if (performance.now() >= end) return false;
+      await delay(20);
+    }
+    return true;
+  }
+
+  /** Stores what is under way, ends the connection, closes the database. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    clearInterval(this.#upkeep);
+    await this.#reception.close();
+    await this.#dispatch.close();
+    this.#connection.stop();
+    this.#outbox.setOnline(false);
+    this.#database.close();
+  }
+
+  #advance(contact: string, id: Buffer, state: 'sent' | 'failed'): void {
+    const row = this.#messages.advance(contact, id, state);
+    if (row) this.emit('messageChanged', row);
+  }
+
+  #onState(state: ConnectionState): void {
+    const online = state === 'online';
+    this.#contacts.stale();
+    this.emit('connection', state);
+    this.#outbox.setOnline(online);
+    if (!online) return;
+    this.#dispatch.catchUp();
+    void this.upkeep();
+  }
+
+  /** Logs in; registers if the relay doesn't know this user: the first time, or after it was set up anew. */
+  async #signIn(ask: Ask): Promise<void> {
+    if (this.#account.registered) {
+      try {
+        return await this.#present(ask, 'login');
+      } catch (error) {
+        if (Failure.from(error).code !== 'unknown-user') throw error;
+      }
+    }
+    const wasRegistered = this.#account.registered;
+    await this.#present(ask, 'register');
+    markRegistered(this.#database, this.#account);
+    if (!wasRegistered) this.emit('ready');
+  }
+
+  async #present(ask: Ask, kind: 'login' | 'register'): Promise<void> {
+    const { identity, name, relayKey } = this.#account;
+    const { nonce } = await ask({ type: 'hello', version: VERSION }, 'challenge');
+    const { fingerprint, spki } = identity.publicKey;
+    const clientNonce = randomBytes(32);
+    const time = this.#now();
+    const statement = { relayKey, user: name, identity: fingerprint, serverNonce: nonce, clientNonce, time };
+    const signature = await sign(identity, signInStatement(kind, statement));
+    const proof = { user: name, clientNonce, time, signature };
+    if (kind === 'login') {
+      await ask({ type: 'login', ...proof, identity: fingerprint }, 'done');
+    } else {
+      const receptionKey = this.#receptionKeys.current()!;
+      await ask({ type: 'register', ...proof, identityKey: spki, receptionKey }, 'done');
+      this.#receptionKeys.markPublished(receptionKey);
+    }
+  }
+}

@@ -1,0 +1,94 @@
+// The relay's one SQLite file: users with their public keys, and mailboxes. Nothing else is stored.
+import { chmodSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { Failure } from '../protocol/failures.ts';
+
+const SCHEMA_VERSION = 1;
+const SCHEMA = `
+  CREATE TABLE users (
+    name TEXT PRIMARY KEY,
+    fingerprint BLOB NOT NULL UNIQUE,
+    identity_key BLOB NOT NULL,
+    registered INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE reception_keys (
+    user TEXT PRIMARY KEY REFERENCES users (name),
+    class TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    expires INTEGER NOT NULL,
+    key BLOB NOT NULL,
+    signature BLOB NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE mailbox (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    recipient TEXT NOT NULL,
+    sender TEXT NOT NULL,
+    message BLOB NOT NULL,
+    received INTEGER NOT NULL,
+    envelope BLOB NOT NULL,
+    UNIQUE (recipient, sender, message)
+  ) STRICT;
+  CREATE INDEX mailbox_by_recipient ON mailbox (recipient, sequence);
+`;
+
+/** Opens DIR/relay.sqlite, makes it when it is missing, and locks it for this process.
+ * @throws Failure `folder-unusable`, `folder-in-use`, `database-damaged`, `database-newer` */
+export function openDatabase(directory: string): DatabaseSync {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw new Failure('folder-unusable', `The data folder ${directory} cannot be made or used.`, { cause });
+  }
+  const file = join(directory, 'relay.sqlite');
+  try {
+    return prepare(new DatabaseSync(file), file);
+  } catch (cause) {
+    if (cause instanceof Failure) throw cause;
+    throw explain(cause, file);
+  }
+}
+
+function prepare(database: DatabaseSync, file: string): DatabaseSync {
+  chmodSync(file, 0o600);
+  // EXCLUSIVE keeps a second relay out. FULL on every open: `accepted` means that a power cut loses nothing.
+  database.exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+    PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON; PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON;`);
+  const version = Number(database.prepare('PRAGMA user_version').get()?.['user_version']);
+  if (version > SCHEMA_VERSION) {
+    throw new Failure(
+      'database-newer',
+      `${file} was written by a newer relay. Start that one, or update this.`,
+    );
+  }
+  database.exec('BEGIN IMMEDIATE');
+  if (version === 0) database.exec(`${SCHEMA} PRAGMA user_version = ${SCHEMA_VERSION};`);
+  database.exec('COMMIT');
+  return database;
+}
+
+function explain(cause: unknown, file: string): Failure {
+  const text = String(cause);
+  if (text.includes('database is locked')) {
+    return new Failure(
+      'folder-in-use',
+      `Another relay already runs on ${file}. Stop it, or name another folder.`,
+    );
+  }
+  if (/not a database|malformed/.test(text)) {
+    return new Failure(
+      'database-damaged',
+      `${file} is damaged. Put a backup in its place, or move it away.`,
+      {
+        cause,
+      },
+    );
+  }
+  return new Failure(
+    'folder-unusable',
+    `${file} cannot be opened or written. Check the folder's permissions.`,
+    {
+      cause,
+    },
+  );
+}

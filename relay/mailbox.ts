@@ -1,0 +1,233 @@
+// What waits for its recipient. Sends share commits; a send is accepted when it is on a disk: this one's, or its
+// recipient's, which an acknowledgement before the commit tells.
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { Failure } from '../protocol/failures.ts';
+import { MAILBOX_LIFETIME_MS } from '../protocol/statements.ts';
+import type { Limits } from './limits.ts';
+
+export type Letter = { recipient: string; sender: string; message: Buffer; envelope: Buffer };
+type Outcome = { resolve: () => void; reject: (failure: Failure) => void };
+type Pending = { letter: Letter; pushed: boolean; outcomes: Outcome[] };
+
+/** How long a letter that was pushed to its recipient may wait for the acknowledgement before it is stored. */
+const PATIENCE_MS = 5;
+
+/** A letter's identity: recipient, sender, message id. */
+export const keyOf = (letter: Omit<Letter, 'envelope'>): string =>
+  `${letter.recipient} ${letter.sender} ${letter.message.toString('hex')}`;
+
+export class Mailbox {
+  readonly #database: DatabaseSync;
+  readonly #limits: Limits;
+  readonly #now: () => number;
+  readonly #statements: Record<'exists' | 'insert' | 'remove' | 'read' | 'usage' | 'expire', StatementSync>;
+  readonly #pending = new Map<string, Pending>();
+  readonly #acknowledged = new Map<string, Omit<Letter, 'envelope'>>();
+  /** recipient -> sender -> bytes that wait; read from the database when a recipient is first written to. */
+  readonly #usage = new Map<string, Map<string, number>>();
+  #timer: NodeJS.Timeout | undefined;
+  #immediate: NodeJS.Immediate | undefined;
+  /** Called after each commit with those who have something new to read. */
+  onCommit: (recipients: Set<string>) => void = () => {};
+  /** Called with what the disk or the database had to say when a commit failed. */
+  onFault: (error: unknown) => void = () => {};
+
+  constructor(database: DatabaseSync, limits: Limits, now: () => number) {
+    this.#database = database;
+    this.#limits = limits;
+    this.#now = now;
+    this.#statements = {
+      exists: database.prepare('SELECT 1 FROM mailbox WHERE recipient = ? AND sender = ? AND message = ?'),
+      insert: database.prepare(
+        'INSERT OR IGNORE INTO mailbox (recipient, sender, message, received, envelope) VALUES (?, ?, ?, ?, ?)',
+      ),
+      remove: database.prepare(
+        `DELETE FROM mailbox WHERE recipient = ? AND sender = ? AND message = ?
+         RETURNING length(envelope) AS bytes`,
+      ),
+      read: database.prepare(
+        `SELECT sequence, recipient, sender, message, envelope FROM mailbox
+         WHERE recipient = ? AND sequence > ? ORDER BY sequence LIMIT ?`,
+      ),
+      usage: database.prepare(
+        'SELECT sender, sum(length(envelope)) AS bytes FROM mailbox WHERE recipient = ? GROUP BY sender',
+      ),
+      expire: database.prepare('DELETE FROM mailbox WHERE received < ?'),
+    };
+  }
+
+  /** Takes a letter. @param push tries to hand it to its recipient at once, and tells whether it did
+   * @returns when the letter is on a disk; a letter that is here already is accepted as it is
+   * @throws Failure `mailbox-full`, `relay-full` */
+  put(letter: Letter, push: () => boolean): Promise<void> {
+    const key = keyOf(letter);
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const pending = this.#pending.get(key);
+    if (pending) {
+      pending.outcomes.push({ resolve, reject });
+      return promise;
+    }
+    if (this.#statements.exists.get(letter.recipient, letter.sender, letter.message)) {
+      // Acknowledged, but its deletion isn't committed yet: this is a new letter under the id of an old one.
+      if (!this.#acknowledged.has(key)) return Promise.resolve();
+      this.#commit();
+      if (this.#acknowledged.has(key)) throw Failure.fromRelay('relay-full');
+    }
+    this.#reserve(letter);
+    const pushed = push();
+    this.#pending.set(key, { letter, pushed, outcomes: [{ resolve, reject }] });
+    this.#schedule(pushed ? PATIENCE_MS : 0);
+    return promise;
+  }
+
+  /** The recipient has the letter on its disk: forget it. */
+  acknowledge(letter: Omit<Letter, 'envelope'>): void {
+    const key = keyOf(letter);
+    const pending = this.#pending.get(key);
+    if (pending) {
+      this.#pending.delete(key);
+      this.#release(letter.recipient, letter.sender, pending.letter.envelope.length);
+      for (const outcome of pending.outcomes) outcome.resolve();
+    } else {
+      this.#acknowledged.set(key, letter);
+      this.#schedule(PATIENCE_MS);
+    }
+  }
+
+  /** Stored letters for a recipient, oldest first, without those acknowledged by now.
+   * @param after the last sequence that was read @returns the letters, and the sequence to go on after */
+  read(
+    recipient: string,
+    after: number,
+    most: number,
+  ): { letters: Letter[]; last: number; complete: boolean } {
+    const rows = this.#statements.read.all(recipient, after, most) as unknown as (Letter & {
+      sequence: number;
+    })[];
+    const letters = rows
+      .map((row) => ({ ...row, message: Buffer.from(row.message), envelope: Buffer.from(row.envelope) }))
+      .filter((row) => !this.#acknowledged.has(keyOf(row)));
+    return { letters, last: rows.at(-1)?.sequence ?? after, complete: rows.length < most };
+  }
+
+  /** Whether a letter for this recipient was neither pushed nor stored yet. */
+  holdsBack(recipient: string): boolean {
+    for (const { letter, pushed } of this.#pending.values()) {
+      if (!pushed && letter.recipient === recipient) return true;
+    }
+    return false;
+  }
+
+  /** Deletes what nobody fetched within the mailbox's lifetime. */
+  expire(): void {
+    this.#statements.expire.run(this.#now() - MAILBOX_LIFETIME_MS);
+    this.#usage.clear();
+  }
+
+  /** Commits what is pending. The mailbox is not to be used after. */
+  close(): void {
+    this.#commit();
+  }
+
+  #schedule(delay: number): void {
+    if (this.#immediate) return;
+    if (delay > 0) {
+      this.#timer ??= setTimeout(() => this.#commit(), delay);
+    } else {
+      this.#immediate = setImmediate(() => this.#commit());
+    }
+  }
+
+  #commit(): void {
+    clearTimeout(this.#timer);
+    clearImmediate(this.#immediate);
+    this.#timer = this.#immediate = undefined;
+    const pending = [...this.#pending.values()];
+    this.#pending.clear();
+    this.#removeAcknowledged();
+    try {
+      this.#transaction(() => {
+        const received = this.#now();
+        for (const { letter } of pending) {
+          this.#statements.insert.run(
+            letter.recipient,
+            letter.sender,
+            letter.message,
+            received,
+            letter.envelope,
+          );
+        }
+      });
+      for (const { outcomes } of pending) for (const outcome of outcomes) outcome.resolve();
+    } catch (error) {
+      // Whatever the disk's reason: nothing of this batch is stored, and every sender is told so.
+      this.onFault(error);
+      const failure = Failure.fromRelay('relay-full');
+      for (const { letter, outcomes } of pending) {
+        this.#release(letter.recipient, letter.sender, letter.envelope.length);
+        for (const outcome of outcomes) outcome.reject(failure);
+      }
+    }
+    this.onCommit(new Set(pending.map(({ letter }) => letter.recipient)));
+  }
+
+  #removeAcknowledged(): void {
+    if (this.#acknowledged.size === 0) return;
+    try {
+      this.#transaction(() => {
+        for (const { recipient, sender, message } of this.#acknowledged.values()) {
+          const bytes = this.#statements.remove.get(recipient, sender, message)?.['bytes'];
+          this.#release(recipient, sender, Number(bytes ?? 0));
+        }
+      });
+      this.#acknowledged.clear();
+    } catch (error) {
+      // They stay in the list and are tried again with the next commit.
+      this.onFault(error);
+      this.#usage.clear();
+    }
+  }
+
+  #transaction(work: () => void): void {
+    this.#database.exec('BEGIN IMMEDIATE');
+    try {
+      work();
+      this.#database.exec('COMMIT');
+    } catch (error) {
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  #usageOf(recipient: string): Map<string, number> {
+    const known = this.#usage.get(recipient);
+    if (known) return known;
+    const rows = this.#statements.usage.all(recipient) as { sender: string; bytes: number }[];
+    const usage = new Map(rows.map(({ sender, bytes }) => [sender, bytes]));
+    for (const { letter } of this.#pending.values()) {
+      if (letter.recipient !== recipient) continue;
+      usage.set(letter.sender, (usage.get(letter.sender) ?? 0) + letter.envelope.length);
+    }
+    this.#usage.set(recipient, usage);
+    return usage;
+  }
+
+  #reserve({ recipient, sender, envelope }: Letter): void {
+    const usage = this.#usageOf(recipient);
+    const bySender = (usage.get(sender) ?? 0) + envelope.length;
+    let total = envelope.length;
+    for (const bytes of usage.values()) total += bytes;
+    if (bySender > this.#limits.mailboxBytesPerSender || total > this.#limits.mailboxBytes) {
+      throw Failure.fromRelay('mailbox-full');
+    }
+    usage.set(sender, bySender);
+  }
+
+  #release(recipient: string, sender: string, bytes: number): void {
+    const usage = this.#usage.get(recipient);
+    if (!usage) return;
+    const left = (usage.get(sender) ?? 0) - bytes;
+    if (left > 0) usage.set(sender, left);
+    else usage.delete(sender);
+  }
+}

@@ -1,0 +1,183 @@
+// Composes the relay: TLS, WebSocket, directory, mailbox; and knows who is connected.
+import { createServer } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Logger } from 'pino';
+import { WebSocketServer } from 'ws';
+import { Failure } from '../protocol/failures.ts';
+import { MAX_FRAME_BYTES } from '../protocol/fields.ts';
+import { ownCertificate, type Certificate } from './certificate.ts';
+import { Client } from './client.ts';
+import { openDatabase } from './database.ts';
+import { Directory } from './directory.ts';
+import { Budget, defaultLimits, type Limits } from './limits.ts';
+import { Mailbox } from './mailbox.ts';
+
+const HEARTBEAT_MS = 20_000;
+const EXPIRY_MS = 60 * 60 * 1000;
+
+/** What a connection may ask of the relay around it. */
+export type Office = {
+  directory: Directory;
+  mailbox: Mailbox;
+  limits: Limits;
+  log: Logger;
+  now: () => number;
+  /** SHA-256 of the TLS public key, 32 bytes. */
+  key: Buffer;
+  arrive(user: string, client: Client): void;
+  leave(client: Client, user: string | undefined): void;
+  clientOf(user: string): Client | undefined;
+  admitsRegistration(address: string): boolean;
+  networkOf(address: string): string;
+};
+
+export type RelayOptions = {
+  /** Folder of the database and the TLS key. */
+  data: string;
+  /** 0 lets the system choose. */
+  port: number;
+  host: string;
+  log: Logger;
+  certificate?: Certificate;
+  limits?: Partial<Limits>;
+  /** Milliseconds since 1970; tests move it. */
+  now?: () => number;
+};
+
+export type Relay = {
+  port: number;
+  /** SHA-256 of the TLS public key, 32 bytes. */
+  key: Buffer;
+  /** Stops taking connections, commits what is pending, closes the database. */
+  close(): Promise<void>;
+};
+
+/** The part of an address that an operator needs to block a network, and no more. */
+export function networkOf(address: string): string {
+  const v4 = /(\d+\.\d+\.\d+)\.\d+$/.exec(address)?.[1];
+  if (v4) return `${v4}.0/24`;
+  const [head = ''] = address.split('::');
+  return `${head.split(':').slice(0, 3).join(':')}::/48`;
+}
+
+/** Starts a relay. @throws Failure `port-unusable`, and those of the database and the certificate */
+export async function startRelay(options: RelayOptions): Promise<Relay> {
+  const { log, now = Date.now } = options;
+  const limits = { ...defaultLimits, ...options.limits };
+  const database = openDatabase(options.data);
+  try {
+    const certificate = options.certificate ?? (await ownCertificate(options.data));
+    const server = createServer({
+      cert: certificate.cert,
+      key: certificate.key,
+      minVersion: 'TLSv1.3',
+      handshakeTimeout: limits.signInTime,
+    });
+    server.on('request', (_request, response) => {
+      response.writeHead(426, { Connection: 'close', Upgrade: 'websocket', 'Content-Type': 'text/plain' });
+      response.end('This is a Signet relay. Open the Signet app to join it.\n');
+    });
+    const directory = new Directory(database, now);
+    const mailbox = new Mailbox(database, limits, now);
+    mailbox.onFault = (error) => log.error({ error: String(error) }, 'the database refused a commit');
+    const room = openRoom(limits, now);
+    const office: Office = { ...room, directory, mailbox, limits, log, now, key: certificate.pin, networkOf };
+    mailbox.onCommit = (recipients) => recipients.forEach((user) => room.clientOf(user)?.catchUp());
+    mailbox.expire();
+
+    const sockets = new WebSocketServer({ server, maxPayload: MAX_FRAME_BYTES, perMessageDeflate: false });
+    // The server's own errors (a port in use) come through its 'error' event below, too.
+    sockets.on('error', () => {});
+    sockets.on('connection', (socket, request) => {
+      const address = request.socket.remoteAddress ?? '';
+      const client = new Client(socket, office, address);
+      if (!room.enter(client, address)) {
+        log.warn({ network: networkOf(address) }, 'too many connections, refusing');
+        client.close(1013, 'busy');
+      }
+    });
+    const raw = new Set<Socket>();
+    server.on('connection', (socket: Socket) => {
+      raw.add(socket.on('close', () => raw.delete(socket)));
+    });
+
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', (cause) => reject(unusablePort(options, cause)));
+      server.listen(options.port, options.host, resolve);
+    });
+    server.on('error', (error) => log.error({ error: String(error) }, 'server error'));
+    const heartbeat = setInterval(() => room.everybody((client) => client.heartbeat()), HEARTBEAT_MS);
+    const expiry = setInterval(() => mailbox.expire(), EXPIRY_MS);
+    const { port } = server.address() as AddressInfo;
+    log.info({ port }, 'listening');
+
+    const close = async (): Promise<void> => {
+      clearInterval(heartbeat);
+      clearInterval(expiry);
+      const closed = new Promise((resolve) => server.close(resolve));
+      room.everybody((client) => client.close(1001, ''));
+      const impatience = setTimeout(() => raw.forEach((socket) => socket.destroy()), 1000);
+      await closed;
+      clearTimeout(impatience);
+      mailbox.close();
+      database.close();
+      log.info('closed');
+    };
+    return { port, key: certificate.pin, close };
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+function unusablePort({ port, host }: RelayOptions, cause: Error): Failure {
+  const code = (cause as NodeJS.ErrnoException).code;
+  const why: Record<string, string> = {
+    EADDRINUSE: 'another program uses it. Choose another with --port',
+    EACCES: 'this needs more rights. Choose a port from 1024 upwards',
+    EADDRNOTAVAIL: 'this computer has no such address. Choose another with --host',
+  };
+  const reason = why[code ?? ''] ?? `${cause.message}`;
+  return new Failure('port-unusable', `The relay cannot listen on ${host}, port ${port}: ${reason}.`, {
+    cause,
+  });
+}
+
+/** Who is connected: every client, and the one that speaks for each user. */
+function openRoom(limits: Limits, now: () => number) {
+  const clients = new Map<Client, string>();
+  const byUser = new Map<string, Client>();
+  const registrations = new Map<string, Budget>();
+  return {
+    everybody(visit: (client: Client) => void): void {
+      for (const client of clients.keys()) visit(client);
+    },
+    /** @returns whether there is room for it */
+    enter(client: Client, address: string): boolean {
+      let sameAddress = 0;
+      for (const other of clients.values()) if (other === address) sameAddress++;
+      clients.set(client, address);
+      return clients.size <= limits.connections && sameAddress < limits.connectionsPerAddress;
+    },
+    /** The newest connection of a user replaces the one before. */
+    arrive(user: string, client: Client): void {
+      byUser.get(user)?.close(4001, 'replaced');
+      byUser.set(user, client);
+    },
+    leave(client: Client, user: string | undefined): void {
+      clients.delete(client);
+      if (user !== undefined && byUser.get(user) === client) byUser.delete(user);
+    },
+    clientOf: (user: string): Client | undefined => byUser.get(user),
+    /** Names are for good, so that nobody may take many. */
+    admitsRegistration(address: string): boolean {
+      if (registrations.size > 10_000) registrations.clear();
+      let budget = registrations.get(address);
+      if (!budget) {
+        budget = new Budget(limits.registrationBurst, limits.registrationsPerMinute / 60, now);
+        registrations.set(address, budget);
+      }
+      return budget.afford();
+    },
+  };
+}

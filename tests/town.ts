@@ -1,0 +1,83 @@
+// A town for the tests: a real relay over TLS, and people with real messengers whose keys are in the real keychain.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { afterEach } from 'vitest';
+import { Messenger, type MessengerOptions } from '../main/messenger/messenger.ts';
+import { encodeInvite } from '../protocol/invite.ts';
+import { type Relay, type RelayOptions, startRelay } from '../relay/server.ts';
+
+const cleanups: (() => unknown)[] = [];
+
+/** What is to be done after the test, last first. */
+export function afterwards(cleanup: () => unknown): void {
+  cleanups.push(cleanup);
+}
+
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+/** A new empty folder, gone after the test. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'signet-test-'));
+  afterwards(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+export type TestRelay = Relay & { invite: string; data: string };
+
+/** A relay on loopback; closed after the test unless that was done before. */
+export async function openRelay(options: Partial<RelayOptions> = {}): Promise<TestRelay> {
+  const data = options.data ?? temporaryFolder();
+  const relay = await startRelay({
+    port: 0,
+    host: '127.0.0.1',
+    log: pino({ level: 'silent' }),
+    ...options,
+    data,
+  });
+  let closed: Promise<void> | undefined;
+  const close = (): Promise<void> => (closed ??= relay.close());
+  afterwards(close);
+  const invite = encodeInvite({ relays: [`127.0.0.1:${relay.port}`], key: relay.key });
+  return { ...relay, close, invite, data };
+}
+
+/** A messenger on a profile folder, not started yet; closed after the test. */
+export async function openPerson(
+  name: string,
+  invite: string,
+  options: Partial<MessengerOptions> = {},
+): Promise<Messenger & { directory: string }> {
+  const directory = options.directory ?? temporaryFolder();
+  const messenger = await Messenger.open({ directory, joining: { name, invite }, ...options });
+  afterwards(() => messenger.close());
+  return Object.assign(messenger, { directory });
+}
+
+/** Starts a messenger, and waits until it is online. */
+export async function bringOnline(messenger: Messenger): Promise<void> {
+  const online = new Promise<void>((resolve) => {
+    messenger.on('connection', (state) => state === 'online' && resolve());
+  });
+  messenger.start();
+  await online;
+}
+
+/** Somebody new who is online. */
+export async function arrive(
+  name: string,
+  relay: TestRelay,
+  options: Partial<MessengerOptions> = {},
+): Promise<Messenger & { directory: string }> {
+  const person = await openPerson(name, relay.invite, options);
+  await bringOnline(person);
+  return person;
+}
+
+/** Waits until something holds; the test's own time limit is the only one. */
+export async function until(holds: () => unknown): Promise<void> {
+  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 5));
+}

@@ -1,0 +1,20 @@
+import { defineConfig } from 'vitest/config';
+
+/** What needs nothing but the crypto library: runs on Node.js and on bun. */
+const crypto = ['tests/protocol/**/*.test.ts', 'tests/main/messenger/{rsa,seal}.test.ts'];
+
+const common = { testTimeout: 60_000, hookTimeout: 60_000 };
+
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { ...common, name: 'crypto', include: crypto } },
+      { test: { ...common, name: 'rest', include: ['tests/**/*.test.ts'], exclude: crypto } },
+    ],
+    coverage: {
+      include: ['protocol/**/*.ts', 'relay/**/*.ts', 'main/messenger/**/*.ts', 'cli/**/*.ts'],
+      reporter: ['text', 'json-summary'],
+      thresholds: { lines: 90, perFile: false },
+    },
+  },
+});
