@@ -113,8 +113,11 @@ export class Client {
 
   #refuse(id: number | undefined, error: unknown): void {
     const failure = Failure.from(error);
+    if (failure.code === 'malformed' || failure.code === 'key-refused') {
+      this.#fail(id, 'malformed', failure.message);
+      return this.close(1008, 'malformed');
+    }
     if (isRelayCode(failure.code)) return this.#fail(id, failure.code, failure.message);
-    if (failure.code === 'key-refused') return this.#fail(id, 'malformed', failure.message);
     if (failure.code === 'message-refused') return this.#fail(id, 'envelope-refused', failure.message);
     this.#office.log.error({ error: failure.cause }, 'a frame could not be handled');
     this.#fail(id, 'relay-full', 'The relay failed; its log says more.');
