@@ -42,6 +42,7 @@ export const localFailures = [
   'key-check-failed',
   'message-refused',
   'keychain-unavailable',
+  'keychain-failed',
   'keychain-no-bus',
   'keychain-no-service',
   'keychain-locked',

@@ -88,6 +88,7 @@ export async function loadAccount(
   let secret = await keychain.load(profile);
   if (secret === undefined) {
     if (fingerprint) {
+      await keychain.assertUnlocked();
       throw new Failure(
         'keychain-item-missing',
         `The keychain works, but the item of this profile (service "Signet", account "${profile}") is gone. ` +

@@ -3,9 +3,12 @@ import type keytar from 'keytar';
 import { Failure, type FailureCode } from '../../protocol/failures.ts';
 
 export type Keychain = {
-  /** @returns what was saved, or undefined if there is no such item
-   * @throws Failure `keychain-...` if the keychain can't tell */
+  /** @returns what was saved; undefined if there is no such item, or if a Linux keyring is locked, which answers
+   * every question with "nothing there": assertUnlocked() tells the two apart
+   * @throws Failure `keychain-...` */
   load(account: string): Promise<string | undefined>;
+  /** Writes a passing item, which a locked keychain doesn't take. @throws Failure `keychain-...` */
+  assertUnlocked(): Promise<void>;
   /** Saves, reads back and compares. @throws Failure `keychain-...` */
   save(account: string, secret: string): Promise<void>;
 };
@@ -28,11 +31,11 @@ const steps: Record<string, Partial<Record<FailureCode, string>>> = {
       'The keyring is locked. Unlock it (with "Passwords and Keys", for example), then try again.',
   },
   darwin: {
-    'keychain-unavailable': 'Allow Signet to use the login keychain when macOS asks, then try again.',
+    'keychain-failed': 'Allow Signet to use the login keychain when macOS asks, then try again.',
     'keychain-locked': 'The login keychain is locked. Unlock it in Keychain Access, then try again.',
   },
   win32: {
-    'keychain-unavailable': 'Start the Windows service "Credential Manager" (VaultSvc), then try again.',
+    'keychain-failed': 'Start the Windows service "Credential Manager" (VaultSvc), then try again.',
   },
 };
 
@@ -57,7 +60,7 @@ function classify(error: unknown): Failure {
   if (/D-Bus|dbus|Could not connect|Connection refused|No such file/i.test(text)) {
     return keychainFailure('keychain-no-bus', error);
   }
-  return keychainFailure('keychain-unavailable', error);
+  return keychainFailure('keychain-failed', error);
 }
 
 async function loadKeytar(): Promise<Keytar> {
@@ -67,13 +70,6 @@ async function loadKeytar(): Promise<Keytar> {
   } catch (error) {
     throw keychainFailure('keychain-unavailable', error);
   }
-}
-
-/** A locked Linux keyring answers every question with "nothing there". Only a write tells the two apart. */
-async function assertUnlocked(keytar: Keytar): Promise<void> {
-  const probe = `probe-${process.pid}`;
-  await keytar.setPassword(SERVICE, probe, 'Signet checks that the keychain is unlocked.');
-  await keytar.deletePassword(SERVICE, probe);
 }
 
 async function asking<T>(question: (keytar: Keytar) => Promise<T>): Promise<T> {
@@ -86,12 +82,12 @@ async function asking<T>(question: (keytar: Keytar) => Promise<T>): Promise<T> {
 }
 
 export const systemKeychain: Keychain = {
-  load: (account) =>
+  load: (account) => asking(async (keytar) => (await keytar.getPassword(SERVICE, account)) ?? undefined),
+  assertUnlocked: () =>
     asking(async (keytar) => {
-      const secret = await keytar.getPassword(SERVICE, account);
-      if (secret !== null) return secret;
-      await assertUnlocked(keytar);
-      return (await keytar.getPassword(SERVICE, account)) ?? undefined;
+      const probe = `probe-${process.pid}`;
+      await keytar.setPassword(SERVICE, probe, 'Signet checks that the keychain is unlocked.');
+      await keytar.deletePassword(SERVICE, probe);
     }),
   save: (account, secret) =>
     asking(async (keytar) => {
