@@ -43,7 +43,7 @@ export function parseCommand(line: string): Command {
   const result = z.safeParse(Command, value);
   if (result.success) return result.data;
   const issue = result.error.issues[0];
-  const where = issue?.path.join('.') || 'do';
+  const where = issue?.code === 'unrecognized_keys' ? issue.keys.join(', ') : issue?.path.join('.') || 'do';
   throw new Failure(
     'command-invalid',
     `${where}: ${issue?.message ?? 'not as expected'}. Expected ${EXPECTED}.`,

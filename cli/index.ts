@@ -60,14 +60,10 @@ export async function run(args: string[], io: Io): Promise<number> {
         else io.output.write(`Making your keys: ${step} of ${of}\n`);
       },
     });
-    io.signal?.addEventListener('abort', () => io.input.destroy(), { once: true });
-    if (io.signal?.aborted) io.input.destroy();
     try {
-      if (json) await serve(messenger, io.input, io.output);
-      else await converse(messenger, io.input, io.output, io.output.isTTY === true);
-    } catch (error) {
-      // An input that was destroyed to end the client is no failure.
-      if (!io.signal?.aborted) throw error;
+      if (io.signal?.aborted) return 0;
+      if (json) await serve(messenger, io.input, io.output, io.signal);
+      else await converse(messenger, io.input, io.output, io.output.isTTY === true, io.signal);
     } finally {
       await messenger.close();
     }
@@ -85,6 +81,8 @@ if (import.meta.main) {
   const end = new AbortController();
   process.on('SIGTERM', () => end.abort()).on('SIGINT', () => end.abort());
   const { stdin: input, stdout: output, stderr: errors } = process;
+  // Nobody reads any more: there is nobody to serve.
+  output.on('error', () => end.abort());
   const code = await run(process.argv.slice(2), { input, output, errors, signal: end.signal });
   // Written out first: exit() drops what a pipe hasn't taken yet.
   output.write('', () => process.exit(code));

@@ -19,8 +19,13 @@ export function printFailure(output: Writable, error: unknown, more: Record<stri
   print(output, { event: 'failure', code, text: message, ...more });
 }
 
-/** Serves commands until quit or the end of input. */
-export async function serve(messenger: Messenger, input: Readable, output: Writable): Promise<void> {
+/** Serves commands until quit, the end of input, or the signal. */
+export async function serve(
+  messenger: Messenger,
+  input: Readable,
+  output: Writable,
+  signal?: AbortSignal,
+): Promise<void> {
   const { name, fingerprint } = messenger;
   messenger.on('ready', () => print(output, { event: 'ready', name, fingerprint }));
   messenger.on('connection', (state) => print(output, { event: 'connection', state }));
@@ -34,7 +39,9 @@ export async function serve(messenger: Messenger, input: Readable, output: Writa
 
   const underWay = new Set<Promise<void>>();
   let quit = false;
-  for await (const line of createInterface({ input, crlfDelay: Infinity })) {
+  const lines = createInterface({ input, crlfDelay: Infinity });
+  signal?.addEventListener('abort', () => lines.close());
+  for await (const line of lines) {
     if (line.trim() === '') continue;
     try {
       const command = parseCommand(line);
@@ -49,7 +56,8 @@ export async function serve(messenger: Messenger, input: Readable, output: Writa
     }
   }
   await Promise.all(underWay);
-  if (!quit) await messenger.drained(FAREWELL_MS);
+  // Who ends the program with a signal doesn't want to wait: the outbox is on the disk.
+  if (!quit && !signal?.aborted) await messenger.drained(FAREWELL_MS);
 }
 
 function printChange(output: Writable, row: MessageRow): void {

@@ -7,6 +7,9 @@ import { USER_NAME_PATTERN, USER_NAME_RULE } from '../protocol/fields.ts';
 import type { MessageRow, OpenedMessage } from '../main/messenger/messages.ts';
 import type { Messenger } from '../main/messenger/messenger.ts';
 
+/** How long the end of input waits for the outbox to empty, milliseconds. */
+const FAREWELL_MS = 10_000;
+
 const HELP = `Type a message and press Enter to send it.
   /to NAME       whom to write to
   /contacts      whom you know
@@ -23,9 +26,12 @@ const notices: Partial<Record<MessageRow['kind'], string>> = {
   unknown: 'A message that needs a newer version of Signet',
 };
 
-/** Control characters would let a contact write over one's screen. Line feeds stay, the rest is made visible. */
+/** Control characters would let a contact write over one's screen. Line feeds stay, with
+ * what follows them indented, so that no line of a text looks like a line of the client; the rest is made visible. */
 const harmless = (text: string): string =>
-  text.replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, '\ufffd');
+  text
+    .replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, '\ufffd')
+    .replaceAll('\n', '\n    ');
 
 const clock = (time: number): string =>
   new Date(time).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
@@ -44,15 +50,23 @@ function printAbove(readline: Interface, output: Writable, text: string): void {
   readline.prompt(true);
 }
 
-/** Talks with a person until /quit or the end of input. @param terminal whether output is one */
+/** Talks with a person until /quit, the end of input, or the signal. @param terminal whether output is one */
 export async function converse(
   messenger: Messenger,
   input: Readable,
   output: Writable,
   terminal: boolean,
+  signal?: AbortSignal,
 ): Promise<void> {
   const readline = createInterface({ input, output, terminal, historySize: 0 });
-  const print = (text: string): void => printAbove(readline, output, text);
+  let closed = false;
+  readline.once('close', () => (closed = true));
+  signal?.addEventListener('abort', () => readline.close());
+  const print = (text: string): void => {
+    // What is told after the prompt is gone ("offline", at the end), or to a pipe, has no line to spare.
+    if (closed || !terminal) output.write(`${text}\n`);
+    else printAbove(readline, output, text);
+  };
   const fail = (error: unknown): void => print(styleText('red', harmless(Failure.from(error).message)));
   let to: string | undefined;
   const prompt = (): void => {
@@ -103,7 +117,7 @@ export async function converse(
     } else if (word === '/history') {
       if (!to) throw new Failure('command-invalid', 'Choose with /to NAME whose history to show.');
       const count = argument === '' ? 20 : Number(argument);
-      if (!Number.isInteger(count) || count < 1)
+      if (!Number.isSafeInteger(count) || count < 1)
         throw new Failure('command-invalid', 'Write it as /history 20.');
       const messages = await messenger.history(to, count);
       print(messages.map(describe).join('\n') || 'Nothing yet.');
@@ -114,14 +128,17 @@ export async function converse(
     return true;
   };
 
+  let quit = false;
   for await (const line of readline) {
     try {
-      if (!(await obey(line))) break;
+      quit = !(await obey(line));
     } catch (error) {
       fail(error);
     }
-    prompt();
+    if (quit) break;
+    if (!closed) prompt();
   }
   readline.close();
-  await messenger.drained(1000);
+  // Who leaves on purpose doesn't want to wait: the outbox is on the disk.
+  if (!quit && !signal?.aborted) await messenger.drained(FAREWELL_MS);
 }

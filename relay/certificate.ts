@@ -64,6 +64,9 @@ export function givenCertificate(certFile: string, keyFile: string): Certificate
   try {
     const cert = readFileSync(certFile, 'utf8');
     const key = readFileSync(keyFile, 'utf8');
+    // Each from its own file: swapped, the two together would still look whole.
+    new X509Certificate(cert);
+    createPrivateKey(key);
     return { ...parse(`${key}\n${cert}`), cert, key };
   } catch (cause) {
     throw new Failure(

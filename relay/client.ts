@@ -119,7 +119,7 @@ export class Client {
     }
     if (isRelayCode(failure.code)) return this.#fail(id, failure.code, failure.message);
     if (failure.code === 'message-refused') return this.#fail(id, 'envelope-refused', failure.message);
-    this.#office.log.error({ error: failure.cause }, 'a frame could not be handled');
+    this.#office.log.error({ error: String(failure.cause) }, 'a frame could not be handled');
     this.#fail(id, 'relay-full', 'The relay failed; its log says more.');
   }
 

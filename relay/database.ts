@@ -41,9 +41,12 @@ export function openDatabase(directory: string): DatabaseSync {
     throw new Failure('folder-unusable', `The data folder ${directory} cannot be made or used.`, { cause });
   }
   const file = join(directory, 'relay.sqlite');
+  let database: DatabaseSync | undefined;
   try {
-    return prepare(new DatabaseSync(file), file);
+    database = new DatabaseSync(file);
+    return prepare(database, file);
   } catch (cause) {
+    if (database?.isOpen) database.close();
     if (cause instanceof Failure) throw cause;
     throw explain(cause, file);
   }
@@ -64,6 +67,8 @@ function prepare(database: DatabaseSync, file: string): DatabaseSync {
   database.exec('BEGIN IMMEDIATE');
   if (version === 0) database.exec(`${SCHEMA} PRAGMA user_version = ${SCHEMA_VERSION};`);
   database.exec('COMMIT');
+  // Damage deep inside shows only when it is read: better now than in the middle of the night.
+  database.prepare('SELECT count(received) FROM mailbox').get();
   return database;
 }
 

@@ -43,7 +43,7 @@ export class Delivery {
       this.#last = last;
       for (const letter of letters) if (!this.#underWay.has(keyOf(letter))) this.#hand(letter);
       if (!complete) continue;
-      this.#behind = this.#mailbox.holdsBack(this.#recipient);
+      this.#behind = this.#mailbox.holdsBack(this.#recipient, this.#underWay);
       return;
     }
   }

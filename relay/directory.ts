@@ -109,6 +109,8 @@ export class Directory {
       key.expires - key.created === RECEPTION_KEY_LIFETIME_MS;
     if (!inTime) throw Failure.fromRelay('reception-key-refused');
     await importPublicKey(key.key);
+    // A key that signs must never decrypt.
+    if (key.key.equals(identity.spki)) throw Failure.fromRelay('reception-key-refused');
     if (!(await verifySignature(identity, key.signature, receptionKeyStatement(name, key)))) {
       throw Failure.fromRelay('reception-key-refused');
     }

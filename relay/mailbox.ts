@@ -110,17 +110,21 @@ export class Mailbox {
     return { letters, last: rows.at(-1)?.sequence ?? after, complete: rows.length < most };
   }
 
-  /** Whether a letter for this recipient was neither pushed nor stored yet. */
-  holdsBack(recipient: string): boolean {
-    for (const { letter, pushed } of this.#pending.values()) {
-      if (!pushed && letter.recipient === recipient) return true;
+  /** Whether a letter for this recipient is not stored yet, other than those under way on its connection. */
+  holdsBack(recipient: string, underWay: ReadonlySet<string>): boolean {
+    for (const [key, { letter }] of this.#pending) {
+      if (letter.recipient === recipient && !underWay.has(key)) return true;
     }
     return false;
   }
 
   /** Deletes what nobody fetched within the mailbox's lifetime. */
   expire(): void {
-    this.#statements.expire.run(this.#now() - MAILBOX_LIFETIME_MS);
+    try {
+      this.#statements.expire.run(this.#now() - MAILBOX_LIFETIME_MS);
+    } catch (error) {
+      this.onFault(error);
+    }
     this.#usage.clear();
   }
 
@@ -167,8 +171,13 @@ export class Mailbox {
         this.#release(letter.recipient, letter.sender, letter.envelope.length);
         for (const outcome of outcomes) outcome.reject(failure);
       }
+      this.#makeRoom();
     }
-    this.onCommit(new Set(pending.map(({ letter }) => letter.recipient)));
+    try {
+      this.onCommit(new Set(pending.map(({ letter }) => letter.recipient)));
+    } catch (error) {
+      this.onFault(error);
+    }
   }
 
   #removeAcknowledged(): void {
@@ -185,6 +194,15 @@ export class Mailbox {
       // They stay in the list and are tried again with the next commit.
       this.onFault(error);
       this.#usage.clear();
+    }
+  }
+
+  /** On a full disk even deletions need room, which they take from the write-ahead log. */
+  #makeRoom(): void {
+    try {
+      this.#database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    } catch (error) {
+      this.onFault(error);
     }
   }
 

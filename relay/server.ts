@@ -85,7 +85,12 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     mailbox.onCommit = (recipients) => recipients.forEach((user) => room.clientOf(user)?.catchUp());
     mailbox.expire();
 
-    const sockets = new WebSocketServer({ server, maxPayload: MAX_FRAME_BYTES, perMessageDeflate: false });
+    const sockets = new WebSocketServer({
+      server,
+      maxPayload: MAX_FRAME_BYTES,
+      perMessageDeflate: false,
+      handleProtocols: () => false,
+    });
     // The server's own errors (a port in use) come through its 'error' event below, too.
     sockets.on('error', () => {});
     sockets.on('connection', (socket, request) => {

@@ -66,7 +66,11 @@ export function settle(database: Database, { name, invite: link }: Joining): Inv
     }
     if (invite) database.run('UPDATE account SET relays = ?', JSON.stringify(invite.relays));
   } else {
-    if (name !== undefined) database.run('UPDATE account SET name = ?', name);
+    if (name !== undefined && name !== existing['name']) {
+      database.run('UPDATE account SET name = ?', name);
+      // They are signed for the old name; nobody has been shown them yet.
+      database.run('DELETE FROM reception_keys');
+    }
     if (invite) {
       database.run('UPDATE account SET relays = ?, relay_key = ?', JSON.stringify(invite.relays), invite.key);
     }

@@ -17,7 +17,16 @@ export class Chain {
     this.#now = now;
   }
 
-  hasSeen(contact: string, id: Buffer): boolean {
+  /** Whether this very envelope was taken in, or found unopenable, before. @param hash SHA-256 of it, 32 bytes */
+  hasSeen(contact: string, hash: Buffer): boolean {
+    return (
+      this.#database.get('SELECT 1 FROM seen WHERE contact = ? AND hash = ?', contact, hash) !== undefined ||
+      this.#database.get('SELECT 1 FROM unplaced WHERE contact = ? AND hash = ?', contact, hash) !== undefined
+    );
+  }
+
+  /** Whether a message of this id was taken in before, in this envelope or another that it was sealed in. */
+  hasTaken(contact: string, id: Buffer): boolean {
     return this.#database.get('SELECT 1 FROM seen WHERE contact = ? AND id = ?', contact, id) !== undefined;
   }
 
@@ -54,15 +63,15 @@ export class Chain {
     return notices;
   }
 
-  /** Remembers an envelope that can't be opened: it will come again in another place, and its own isn't missing. */
-  takeUnopened(contact: string, hash: Buffer): MessageRow[] {
+  /** Remembers an authentic envelope that can't be opened: its place, whichever it is, isn't missing. */
+  takeUnplaced(contact: string, hash: Buffer): MessageRow[] {
     const next = this.#database.get(
       'SELECT chain, sequence FROM seen WHERE contact = ? AND previous = ?',
       contact,
       hash,
     );
     this.#database.run(
-      'INSERT OR IGNORE INTO unopened (contact, hash, counted) VALUES (?, ?, ?)',
+      'INSERT OR IGNORE INTO unplaced (contact, hash, counted) VALUES (?, ?, ?)',
       contact,
       hash,
       next ? 1 : 0,
@@ -71,12 +80,12 @@ export class Chain {
   }
 
   #openGap(contact: string, chain: Buffer, first: number, last: number): MessageRow[] {
-    const unopened = this.#database.get(
-      'SELECT count(*) AS count FROM unopened WHERE contact = ? AND counted = 0',
+    const unplaced = this.#database.get(
+      'SELECT count(*) AS count FROM unplaced WHERE contact = ? AND counted = 0',
       contact,
     )!['count'] as number;
-    this.#database.run('UPDATE unopened SET counted = 1 WHERE contact = ?', contact);
-    const missing = last - first + 1 - unopened;
+    this.#database.run('UPDATE unplaced SET counted = 1 WHERE contact = ?', contact);
+    const missing = last - first + 1 - unplaced;
     if (missing <= 0) return [];
     const notice = this.#messages.insertNotice(contact, 'missing', this.#now(), missing);
     this.#addGap(contact, chain, first, last, notice.position);

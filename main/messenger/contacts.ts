@@ -228,6 +228,7 @@ async function checkIntroduction(
     new Failure('reception-key-invalid', `What the relay says of ${name} does not hold: ${why}.`);
   if (frame.user !== name) throw invalid('it speaks of somebody else');
   const [identity] = await Promise.all([importPublicKey(identityKey), importPublicKey(receptionKey.key)]);
+  if (receptionKey.key.equals(identityKey)) throw invalid('one key is to sign and to open');
   const statement = receptionKeyStatement(name, receptionKey);
   if (!(await verifySignature(identity, receptionKey.signature, statement))) {
     throw invalid('the key is not signed by that identity for that name');

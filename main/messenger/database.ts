@@ -33,23 +33,31 @@ const SCHEMA = `
   CREATE INDEX messages_by_contact ON messages (contact, position);
   CREATE INDEX messages_unread ON messages (contact) WHERE state = 'unread';
   CREATE INDEX messages_reseal_due ON messages (contact) WHERE reseal_due = 1;
-  -- Every envelope that was taken in, for good: what stops replays, and shows gaps and forks.
+  -- Every envelope that was taken in, for good: what stops replays, and shows gaps and forks. An id stands in
+  -- several rows when its message was sealed again.
   CREATE TABLE seen (
     contact TEXT NOT NULL, id BLOB NOT NULL, chain BLOB NOT NULL, sequence INTEGER NOT NULL,
-    hash BLOB NOT NULL, previous BLOB NOT NULL, PRIMARY KEY (contact, id)
+    hash BLOB NOT NULL, previous BLOB NOT NULL, PRIMARY KEY (contact, hash)
   ) STRICT, WITHOUT ROWID;
+  CREATE INDEX seen_by_id ON seen (contact, id);
   CREATE INDEX seen_by_place ON seen (contact, chain, sequence);
   CREATE INDEX seen_by_previous ON seen (contact, previous);
   -- Places in a chain that nothing has filled; notice is the position of the message that shows it.
   CREATE TABLE gaps (
     contact TEXT NOT NULL, chain BLOB NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, notice INTEGER NOT NULL
   ) STRICT;
-  -- Envelopes whose reception key is gone; they explain gaps.
-  CREATE TABLE unopened (
+  -- Authentic envelopes that could not be opened, so that their places are not known; they explain gaps.
+  CREATE TABLE unplaced (
     contact TEXT NOT NULL, hash BLOB NOT NULL, counted INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (contact, hash)
   ) STRICT, WITHOUT ROWID;
+  -- What a contact has to be told of which message, and what was told in which envelope (to be told again if that
+  -- could not be opened).
   CREATE TABLE notices_due (
-    contact TEXT NOT NULL, id BLOB NOT NULL, kind TEXT NOT NULL, PRIMARY KEY (contact, id)
+    contact TEXT NOT NULL, id BLOB NOT NULL, kind TEXT NOT NULL, tries INTEGER NOT NULL, PRIMARY KEY (contact, id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE notices_told (
+    contact TEXT NOT NULL, envelope BLOB NOT NULL, id BLOB NOT NULL, kind TEXT NOT NULL, tries INTEGER NOT NULL,
+    told INTEGER NOT NULL, PRIMARY KEY (contact, envelope, id)
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE outbox (
     position INTEGER PRIMARY KEY AUTOINCREMENT, contact TEXT NOT NULL, id BLOB NOT NULL, envelope BLOB NOT NULL,

@@ -2,18 +2,18 @@
 // since each names the one before.
 import { randomBytes } from 'node:crypto';
 import pLimit, { type LimitFunction } from 'p-limit';
-import { type Body, encodeBody, encodeText, MAX_IDS, messageTypes } from '../../protocol/body.ts';
+import { encodeBody, encodeText, messageTypes } from '../../protocol/body.ts';
 import { sha256 } from '../../protocol/envelope.ts';
 import { Failure } from '../../protocol/failures.ts';
 import type { Account } from './account.ts';
 import type { Contacts } from './contacts.ts';
 import type { Database } from './database.ts';
 import type { MessageRow, Messages } from './messages.ts';
+import { type NoticeDue, noticeKinds, type Notices } from './notices.ts';
 import type { Outbox } from './outbox.ts';
 import { seal } from './seal.ts';
 
 type Encoded = ReturnType<typeof encodeBody>;
-export type NoticeDue = 'delivered' | 'read' | 'unopenable';
 
 /** Receipts wait this long for others that can go in the same envelope. */
 const GATHER_MS = 150;
@@ -24,6 +24,7 @@ type Parts = {
   account: Account;
   contacts: Contacts;
   messages: Messages;
+  notices: Notices;
   outbox: Outbox;
   now: () => number;
   /** Tells of a message that is new or changed. */
@@ -67,11 +68,6 @@ export class Dispatch {
     });
   }
 
-  /** Remembers that a contact has to be told of a message; within a transaction, with gather() after it. */
-  owe(contact: string, id: Buffer, notice: NoticeDue): void {
-    this.#parts.database.run('INSERT OR REPLACE INTO notices_due VALUES (?, ?, ?)', contact, id, notice);
-  }
-
   /** Sends soon what is owed to a contact. */
   gather(contact: string): void {
     if (this.#closed || this.#gathering.has(contact)) return;
@@ -84,21 +80,24 @@ export class Dispatch {
     );
   }
 
-  /** Remembers that a contact couldn't open a message; within a transaction, with catchUp() after it. */
-  oweReseal(contact: string, id: Buffer): void {
-    this.#parts.database.run(
-      `UPDATE messages SET reseal_due = 1 WHERE contact = ? AND mine = 1 AND id = ? AND kind = 'text'`,
+  /** Remembers that a contact couldn't open one of our envelopes; within a transaction, with catchUp() after it.
+   * What the contact has confirmed needs no second time. */
+  oweAgain(contact: string, id: Buffer): void {
+    const { database, notices } = this.#parts;
+    database.run(
+      `UPDATE messages SET reseal_due = 1
+       WHERE contact = ? AND mine = 1 AND id = ? AND kind = 'text' AND state IN ('pending', 'sent')`,
       contact,
       id,
     );
+    notices.oweAgain(contact, id);
   }
 
-  /** Sends all that is owed to anybody, on a new connection or after oweReseal. */
+  /** Sends all that is owed to anybody, on a new connection or after oweAgain. */
   catchUp(): void {
-    for (const { contact } of this.#parts.database.all('SELECT DISTINCT contact FROM notices_due')) {
-      this.gather(contact as string);
-    }
-    for (const row of this.#parts.database.all('SELECT contact, id FROM messages WHERE reseal_due = 1')) {
+    const { database, notices } = this.#parts;
+    for (const contact of notices.creditors()) this.gather(contact);
+    for (const row of database.all('SELECT contact, id FROM messages WHERE reseal_due = 1')) {
       const contact = row['contact'] as string;
       void this.#background(contact, () => this.#reseal(contact, row['id'] as Buffer));
     }
@@ -107,7 +106,7 @@ export class Dispatch {
   /** Whether nothing is being sealed, and nothing is owed. */
   get idle(): boolean {
     for (const lane of this.#lanes.values()) if (lane.activeCount + lane.pendingCount > 0) return false;
-    return this.#parts.database.get('SELECT 1 FROM notices_due LIMIT 1') === undefined;
+    return this.#parts.notices.creditors().length === 0;
   }
 
   /** Waits for what is being sealed, and takes nothing more. */
@@ -170,26 +169,15 @@ export class Dispatch {
   }
 
   async #sendNotices(contact: string): Promise<void> {
-    const { database } = this.#parts;
-    for (const notice of ['unopenable', 'delivered', 'read'] as const) {
-      for (;;) {
-        const ids = database
-          .all('SELECT id FROM notices_due WHERE contact = ? AND kind = ? LIMIT ?', contact, notice, MAX_IDS)
-          .map(({ id }) => id as Buffer);
-        if (ids.length === 0) break;
-        const body: Exclude<Body, { type: 'unknown' }> =
-          notice === 'unopenable' ? { type: 'unopenable', ids } : { type: 'receipt', kind: notice, ids };
+    const { notices, contacts } = this.#parts;
+    for (const kind of noticeKinds) {
+      for (let ids = notices.due(contact, kind); ids.length > 0; ids = notices.due(contact, kind)) {
+        // Somebody's keys were lost or replaced. An answer to an old key would be lost, too: ask for the newest.
+        if (kind === 'unopenable') contacts.stale(contact);
         const id = randomBytes(16);
-        this.#post(contact, id, await this.#seal(contact, id, encodeBody(body)), () => {
-          for (const told of ids) {
-            // Only as it was: a message that has been read meanwhile has a newer notice due.
-            database.run(
-              'DELETE FROM notices_due WHERE contact = ? AND id = ? AND kind = ?',
-              contact,
-              told,
-              notice,
-            );
-          }
+        const envelope = await this.#seal(contact, id, encodeNotice(kind, ids));
+        this.#post(contact, id, envelope, () => {
+          notices.settle(contact, kind, ids, id);
           return undefined;
         });
       }
@@ -233,3 +221,6 @@ export class Dispatch {
 }
 
 type Sealed = { bytes: Buffer; sequence: number; sentAt: number };
+
+const encodeNotice = (kind: NoticeDue, ids: Buffer[]): Encoded =>
+  encodeBody(kind === 'unopenable' ? { type: kind, ids } : { type: 'receipt', kind, ids });

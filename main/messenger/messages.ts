@@ -46,7 +46,7 @@ type NewMessage = SealedText & {
 type Sealed = { kind: MessageKind; sealed?: Buffer; envelope?: Buffer };
 
 /** States of one's own messages, in the order in which they may follow each other. */
-const order: MessageState[] = ['pending', 'sent', 'delivered', 'read'];
+const order: MessageState[] = ['pending', 'sent', 'failed', 'delivered', 'read'];
 const COLUMNS = 'position, revision, id, contact, mine, kind, state, sent_at, missing';
 
 const toMessageRow = (row: Row): MessageRow => ({
@@ -97,7 +97,7 @@ export class Messages {
     return this.#insert({ id, row, contact, mine: false, kind, state: 'noted', sentAt }, missing);
   }
 
-  /** Moves one's own message forward, never back, nor out of `failed`. @returns undefined if nothing changed */
+  /** Moves one's own message forward, never back. A failed one may still turn out to have arrived. @returns undefined if nothing changed */
   advance(
     contact: string,
     id: Buffer,
@@ -108,8 +108,8 @@ export class Messages {
       contact,
       id,
     );
-    const from = order.indexOf((position?.['state'] ?? 'failed') as MessageState);
-    if (!position || from < 0 || (state !== 'failed' && order.indexOf(state) <= from)) return undefined;
+    if (!position || order.indexOf(state) <= order.indexOf(position['state'] as MessageState))
+      return undefined;
     return this.#update(position['position'] as number, 'state', state);
   }
 

@@ -14,6 +14,7 @@ import { Database } from './database.ts';
 import { Dispatch } from './dispatch.ts';
 import { type Keychain, systemKeychain } from './keychain.ts';
 import { type MessageRow, Messages, type OpenedMessage } from './messages.ts';
+import { Notices } from './notices.ts';
 import { Outbox } from './outbox.ts';
 import { ReceptionKeys } from './reception-keys.ts';
 import { type IncomingText, Reception } from './reception.ts';
@@ -55,6 +56,7 @@ export class Messenger extends EventEmitter<Events> {
   readonly #connection: Connection;
   readonly #contacts: Contacts;
   readonly #messages: Messages;
+  readonly #notices: Notices;
   readonly #receptionKeys: ReceptionKeys;
   readonly #outbox: Outbox;
   readonly #dispatch: Dispatch;
@@ -111,6 +113,7 @@ export class Messenger extends EventEmitter<Events> {
       now,
     );
     this.#messages = new Messages(database, account.storage);
+    this.#notices = new Notices(database, now);
     this.#receptionKeys = new ReceptionKeys(database, account, now);
     this.#outbox = new Outbox(database, ask, {
       accepted: (contact, id) => this.#advance(contact, id, 'sent'),
@@ -119,12 +122,14 @@ export class Messenger extends EventEmitter<Events> {
         report(failure);
       },
       paused: (_whom, failure) => report(failure),
+      failed: report,
     });
     const parts = {
       database,
       account,
       contacts: this.#contacts,
       messages: this.#messages,
+      notices: this.#notices,
       now,
       announce,
       report,
@@ -172,7 +177,7 @@ export class Messenger extends EventEmitter<Events> {
   markRead(contact: string): void {
     const rows = this.#database.transaction(() => {
       const read = this.#messages.markRead(contact);
-      for (const { id } of read) this.#dispatch.owe(contact, Buffer.from(id, 'hex'), 'read');
+      for (const { id } of read) this.#notices.owe(contact, Buffer.from(id, 'hex'), 'read');
       return read;
     });
     for (const row of rows) this.emit('messageChanged', row);
@@ -202,6 +207,7 @@ export class Messenger extends EventEmitter<Events> {
    * connection and each hour. */
   async upkeep(): Promise<void> {
     try {
+      this.#notices.forgetOld();
       this.#receptionKeys.destroyExpired();
       await this.#receptionKeys.rotate();
       const receptionKey = this.#receptionKeys.unpublished();

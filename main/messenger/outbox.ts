@@ -11,6 +11,8 @@ const PAUSE_MS = 20_000;
 export type OutboxEvents = {
   accepted(contact: string, id: Buffer): void;
   refused(contact: string, id: Buffer, failure: Failure): void;
+  /** Something else went wrong; the envelope stays. */
+  failed(failure: Failure): void;
   /** The relay can't take anything for the moment, or nothing for this contact; told once a pause. */
   paused(whom: string, failure: Failure): void;
 };
@@ -80,7 +82,8 @@ export class Outbox {
       else if (failure.code === 'unknown-user' || failure.code === 'envelope-refused') {
         this.#settle(position, () => this.#events.refused(contact, id, failure));
       }
-      // Otherwise the connection is lost, and the row is sent again on the next.
+      // The connection is lost, or the disk is full: the row is sent again on the next connection.
+      else if (failure.code !== 'offline') this.#events.failed(failure);
     } finally {
       this.#underWay--;
       this.send();

@@ -10,6 +10,7 @@ import type { Contacts, Introduction } from './contacts.ts';
 import type { Database } from './database.ts';
 import type { Dispatch } from './dispatch.ts';
 import type { MessageRow, Messages, SealedText } from './messages.ts';
+import type { Notices } from './notices.ts';
 import type { ReceptionKeys } from './reception-keys.ts';
 import { authenticate, open } from './seal.ts';
 
@@ -20,6 +21,7 @@ type Parts = {
   account: Account;
   contacts: Contacts;
   messages: Messages;
+  notices: Notices;
   receptionKeys: ReceptionKeys;
   dispatch: Dispatch;
   now: () => number;
@@ -32,8 +34,12 @@ type Parts = {
 };
 
 type Opened = { inner: Inner; body: Body; stored: SealedText | undefined };
-type Checked = { envelope: Envelope; stranger: Introduction | undefined } & (
-  { result: 'seen' } | { result: 'unopenable' } | ({ result: 'opened' } & Opened)
+/** What became of an authentic envelope. */
+type Checked = { envelope: Envelope; hash: Buffer; stranger: Introduction | undefined } & (
+  | { result: 'seen' }
+  | { result: 'unopenable' }
+  | { result: 'refused'; failure: Failure }
+  | ({ result: 'opened' } & Opened)
 );
 
 /** Envelopes being opened at once: enough for every core, few enough that sending needn't wait long for its turn. */
@@ -82,30 +88,36 @@ export class Reception {
     const envelope = decodeEnvelope(bytes);
     const { identity, stranger } = await contacts.forReceiving(from);
     await authenticate(envelope, identity, account.identity.publicKey.fingerprint);
-    if (this.#chain.hasSeen(from, envelope.header.id)) return { result: 'seen', envelope, stranger };
+    const authentic = { envelope, hash: sha256(bytes), stranger };
+    if (this.#chain.hasSeen(from, authentic.hash)) return { ...authentic, result: 'seen' };
     const key = await receptionKeys.find(envelope.header.receptionKey);
-    if (!key) return { result: 'unopenable', envelope, stranger };
-    const inner = await open(envelope, key);
-    const body = decodeBody(inner.type, inner.body);
-    const isShown = body.type === 'text' || body.type === 'unknown';
-    const stored = isShown ? await messages.sealText(inner.body) : undefined;
-    return { result: 'opened', envelope, stranger, inner, body, stored };
+    if (!key) return { ...authentic, result: 'unopenable' };
+    try {
+      const inner = await open(envelope, key);
+      const body = decodeBody(inner.type, inner.body);
+      const isShown = body.type === 'text' || body.type === 'unknown';
+      const stored = isShown ? await messages.sealText(inner.body) : undefined;
+      return { ...authentic, result: 'opened', inner, body, stored };
+    } catch (error) {
+      return { ...authentic, result: 'refused', failure: Failure.from(error) };
+    }
   }
 
   async #store(from: string, bytes: Buffer, checked: Promise<Checked>): Promise<void> {
     const { database, dispatch, acknowledge, announce, announceText, report } = this.#parts;
     try {
       const message = await checked;
-      const { header } = message.envelope;
-      const rows = database.transaction(() => this.#take(from, message, sha256(bytes), bytes));
-      acknowledge(from, header.id);
-      rows?.forEach(announce);
+      const { id } = message.envelope.header;
+      const { rows, isNew } = database.transaction(() => this.#take(from, message, bytes));
+      acknowledge(from, id);
+      rows.forEach(announce);
       dispatch.gather(from);
-      if (!rows || message.result !== 'opened') return;
+      if (message.result === 'refused') report(message.failure);
+      if (message.result !== 'opened' || !isNew) return;
       const { body, inner } = message;
       if (body.type === 'unopenable') dispatch.catchUp();
       if (body.type === 'text') {
-        announceText({ id: header.id.toString('hex'), from, text: body.text, sentAt: inner.sentAt });
+        announceText({ id: id.toString('hex'), from, text: body.text, sentAt: inner.sentAt });
       }
     } catch (error) {
       const failure = Failure.from(error);
@@ -115,20 +127,27 @@ export class Reception {
     }
   }
 
-  /** @returns what changed in the conversation; undefined if the envelope had been taken before */
-  #take(from: string, message: Checked, hash: Buffer, bytes: Buffer): MessageRow[] | undefined {
-    const { contacts, dispatch } = this.#parts;
+  /** @returns what changed in the conversation, and whether the message is one that wasn't taken before */
+  #take(from: string, message: Checked, bytes: Buffer): { rows: MessageRow[]; isNew: boolean } {
+    const { contacts, notices, messages, now } = this.#parts;
+    const { hash, stranger, result } = message;
     const { id } = message.envelope.header;
     // Asked again: its twin may have been stored while this one was being opened.
-    if (message.result === 'seen' || this.#chain.hasSeen(from, id)) return undefined;
-    if (message.stranger) contacts.adopt(message.stranger);
-    if (message.result === 'unopenable') {
-      dispatch.owe(from, id, 'unopenable');
-      return this.#chain.takeUnopened(from, hash);
+    if (result === 'seen' || this.#chain.hasSeen(from, hash)) return { rows: [], isNew: false };
+    // Unless another of the stranger's envelopes has come first.
+    if (stranger) contacts.adopt(stranger);
+    if (message.result !== 'opened') {
+      const rows = this.#chain.takeUnplaced(from, hash);
+      if (message.result === 'unopenable') notices.owe(from, id, 'unopenable');
+      else rows.push(messages.insertNotice(from, 'refused', now()));
+      return { rows, isNew: false };
     }
+    // A message that was sealed again has another envelope in another place, and is still the same message.
+    const isNew = !this.#chain.hasTaken(from, id);
     const { chain, sequence, previous } = message.inner;
-    const notices = this.#chain.take(from, { id, chain, sequence, previous, hash });
-    return [...notices, ...this.#apply(from, message, bytes)];
+    const rows = this.#chain.take(from, { id, chain, sequence, previous, hash });
+    if (isNew) rows.push(...this.#apply(from, message, bytes));
+    return { rows, isNew };
   }
 
   #apply(
@@ -136,17 +155,17 @@ export class Reception {
     { envelope, inner, body, stored }: Opened & { envelope: Envelope },
     bytes: Buffer,
   ): MessageRow[] {
-    const { messages, dispatch } = this.#parts;
+    const { messages, dispatch, notices } = this.#parts;
     const { id } = envelope.header;
     if (body.type === 'receipt') {
       const changed = body.ids.map((told) => messages.advance(from, told, body.kind));
       return changed.filter((row) => row !== undefined);
     }
     if (body.type === 'unopenable') {
-      for (const unopened of body.ids) dispatch.oweReseal(from, unopened);
+      for (const unopened of body.ids) dispatch.oweAgain(from, unopened);
       return [];
     }
-    dispatch.owe(from, id, 'delivered');
+    notices.owe(from, id, 'delivered');
     const row = {
       ...stored!,
       id,
@@ -158,7 +177,7 @@ export class Reception {
     return [messages.insert({ ...row, kind: body.type, envelope: bytes })];
   }
 
-  /** It will never be right: acknowledged, so that it doesn't come again, and told in the conversation. */
+  /** It is not authentic, and never will be: acknowledged, so that it doesn't come again, and told. */
   #refuse(from: string, bytes: Buffer, failure: Failure): void {
     const { database, contacts, messages, acknowledge, announce, report, now } = this.#parts;
     try {

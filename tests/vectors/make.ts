@@ -4,8 +4,8 @@ import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { importOpeningKey, importSigningKey, sign } from '../../main/messenger/rsa.ts';
 import { seal } from '../../main/messenger/seal.ts';
-import { encodeBody, messageTypes } from '../../protocol/body.ts';
-import { decodeEnvelope, sha256 } from '../../protocol/envelope.ts';
+import { encodeBody } from '../../protocol/body.ts';
+import { sha256 } from '../../protocol/envelope.ts';
 import { encodeInvite } from '../../protocol/invite.ts';
 import { safetyNumber, verificationLink } from '../../protocol/safety-number.ts';
 import {
@@ -13,6 +13,8 @@ import {
   receptionKeyStatement,
   signInStatement,
 } from '../../protocol/statements.ts';
+import { writeExample } from './example.ts';
+import { malformed } from './malformed.ts';
 import { tamperings } from './tampering.ts';
 
 const hex = (bytes: Buffer): string => bytes.toString('hex');
@@ -88,7 +90,7 @@ await add('receipt: read', encodeBody({ type: 'receipt', kind: 'read', ids: ids.
 await add('unopenable', encodeBody({ type: 'unopenable', ids }));
 await add('a type of a newer version', { type: 200, body: Buffer.from('some day') });
 
-const bad = await tamperings({
+const attacks = await tamperings({
   good: good[3]!.envelope,
   other: good[2]!.envelope,
   mallory,
@@ -97,20 +99,23 @@ const bad = await tamperings({
   bobReception: bobReception.publicKey,
   otherReception: otherReception.publicKey,
 });
+const bad = [
+  ...attacks,
+  ...(await malformed({ alice, bob: bob.publicKey, bobReception: bobReception.publicKey })),
+];
 const base64url = (bytes: Buffer): string => bytes.toString('base64url');
 write('envelopes.json', {
   comment:
     'From alice to bob, sealed to bobReception. `good` open to `inner` (bytes in hex), in this order, as one chain; ' +
-    'each of `bad` has to be refused. Envelopes are in base64url.',
+    'each of `bad` has to be refused, at the latest in the named step of receiving. Envelopes are in base64url.',
   good: good.map(({ name, envelope, id, inner }) => ({
     name,
     id: hex(id),
     envelope: base64url(envelope),
     inner,
   })),
-  bad: bad.map(({ name, envelope }) => ({ name, envelope: base64url(envelope) })),
+  bad: bad.map(({ name, step, envelope }) => ({ name, step, envelope: base64url(envelope) })),
 });
-console.log(decodeEnvelope(good[0]!.envelope).header);
 
 const created = Date.UTC(2026, 10, 17);
 const reception = {
@@ -196,5 +201,4 @@ write('invites.json', {
     { link: `${link}${'&relay=h%3A1'.repeat(16)}`, why: '17 addresses' },
   ],
 });
-// The types are named here so that a new one isn't forgotten among the vectors.
-console.log('message types:', Object.keys(messageTypes).join(', '));
+writeExample();

@@ -22,7 +22,8 @@ export type Material = {
   otherReception: PublicKey;
 };
 
-export type Tampered = { name: string; envelope: Buffer };
+/** step: the one of PROTOCOL.md, "Receiving", that has to refuse it at the latest. */
+export type Tampered = { name: string; step: number; envelope: Buffer };
 
 /** Every class of attack on one envelope. All have to be refused by bob, who pins alice. */
 export async function tamperings(material: Material): Promise<Tampered[]> {
@@ -42,61 +43,61 @@ export async function tamperings(material: Material): Promise<Tampered[]> {
   const half = blocks.slice(0, blocks.length / 2);
   const twice = [...blocks, ...blocks];
 
-  return [
-    { name: 'unknown version', envelope: version },
-    { name: 'unknown suite', envelope: suite },
-    { name: 'cut by a byte', envelope: good.subarray(0, -1) },
-    { name: 'longer by a byte', envelope: Buffer.concat([good, Buffer.alloc(1)]) },
-    { name: 'signature stripped', envelope: good.subarray(0, -RSA_BYTES) },
-    { name: 'signature of zeros', envelope: encodeEnvelope(headerBytes, blocks, Buffer.alloc(RSA_BYTES)) },
-    {
-      name: 'signature of another envelope',
-      envelope: encodeEnvelope(headerBytes, blocks, foreign.signature),
-    },
-    { name: 'blocks reordered', envelope: unsigned(headerBytes, swapped) },
-    {
-      name: 'blocks reordered, signed again by the sender',
-      envelope: await signedBy(alice, headerBytes, swapped),
-    },
-    {
-      name: 'truncated to half the blocks',
-      envelope: unsigned(withHeader({ blockCount: half.length }), half),
-    },
-    {
-      name: 'truncated, signed again by the sender',
-      envelope: await signedBy(alice, withHeader({ blockCount: half.length }), half),
-    },
-    {
-      name: 'extended to twice the blocks',
-      envelope: unsigned(withHeader({ blockCount: twice.length }), twice),
-    },
-    {
-      name: 'extended, signed again by the sender',
-      envelope: await signedBy(alice, withHeader({ blockCount: twice.length }), twice),
-    },
-    { name: 'a block of another message', envelope: unsigned(headerBytes, spliced) },
-    {
-      name: 'a block of another message, signed again by the sender',
-      envelope: await signedBy(alice, headerBytes, spliced),
-    },
-    { name: 're-addressed to a third', envelope: unsigned(withHeader({ recipient: stranger }), blocks) },
-    {
-      name: 'blocks for somebody else, re-addressed to bob by the sender (surreptitious forwarding)',
-      envelope: await signedBy(alice, withHeader({ id: Buffer.alloc(16, 7) }), blocks),
-    },
-    { name: 're-signed by another under the sender', envelope: await signedBy(mallory, headerBytes, blocks) },
-    {
-      name: 're-signed by another in his own name (signature theft)',
-      envelope: await signedBy(mallory, withHeader({ sender: stranger }), blocks),
-    },
-    {
-      name: 'another reception key named',
-      envelope: unsigned(withHeader({ receptionKey: otherReception.fingerprint }), blocks),
-    },
-    { name: 'another message id', envelope: unsigned(withHeader({ id: Buffer.alloc(16, 9) }), blocks) },
-    { name: 'block count 3', envelope: unsigned(withHeader({ blockCount: 3 }), [...blocks, blocks[0]!]) },
-    { name: 'block count 0', envelope: unsigned(withHeader({ blockCount: 0 }), []) },
+  const attacks: [step: number, name: string, envelope: Buffer][] = [
+    [1, 'unknown version', version],
+    [1, 'unknown suite', suite],
+    [1, 'cut by a byte', good.subarray(0, -1)],
+    [1, 'longer by a byte', Buffer.concat([good, Buffer.alloc(1)])],
+    [1, 'signature stripped', good.subarray(0, -RSA_BYTES)],
+    [1, 'block count 3', unsigned(withHeader({ blockCount: 3 }), [...blocks, blocks[0]!])],
+    [1, 'block count 0', unsigned(withHeader({ blockCount: 0 }), [])],
+    [2, 're-addressed to a third', unsigned(withHeader({ recipient: stranger }), blocks)],
+    [
+      2,
+      'for a third, signed by the sender, passed on to bob unchanged (surreptitious forwarding)',
+      await signedBy(alice, withHeader({ recipient: stranger }), blocks),
+    ],
+    [
+      3,
+      're-signed by another in his own name (signature theft)',
+      await signedBy(mallory, withHeader({ sender: stranger }), blocks),
+    ],
+    [4, 'signature of zeros', encodeEnvelope(headerBytes, blocks, Buffer.alloc(RSA_BYTES))],
+    [4, 'signature of another envelope', encodeEnvelope(headerBytes, blocks, foreign.signature)],
+    [4, 're-signed by another under the sender', await signedBy(mallory, headerBytes, blocks)],
+    [4, 'blocks reordered', unsigned(headerBytes, swapped)],
+    [4, 'truncated to half the blocks', unsigned(withHeader({ blockCount: half.length }), half)],
+    [4, 'extended to twice the blocks', unsigned(withHeader({ blockCount: twice.length }), twice)],
+    [4, 'a block of another message', unsigned(headerBytes, spliced)],
+    [
+      4,
+      'another reception key named',
+      unsigned(withHeader({ receptionKey: otherReception.fingerprint }), blocks),
+    ],
+    [4, 'another message id', unsigned(withHeader({ id: Buffer.alloc(16, 9) }), blocks)],
+    [7, 'blocks reordered, signed again by the sender', await signedBy(alice, headerBytes, swapped)],
+    [
+      7,
+      'truncated, signed again by the sender',
+      await signedBy(alice, withHeader({ blockCount: half.length }), half),
+    ],
+    [
+      7,
+      'extended, signed again by the sender',
+      await signedBy(alice, withHeader({ blockCount: twice.length }), twice),
+    ],
+    [
+      7,
+      'a block of another message, signed again by the sender',
+      await signedBy(alice, headerBytes, spliced),
+    ],
+    [
+      7,
+      'blocks under another header, signed again by the sender',
+      await signedBy(alice, withHeader({ id: Buffer.alloc(16, 7) }), blocks),
+    ],
   ];
+  return attacks.map(([step, name, envelope]) => ({ step, name, envelope }));
 }
 
 /** One bit turned. @param bit 0 to 8 * length - 1 */

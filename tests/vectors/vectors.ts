@@ -29,7 +29,7 @@ type StoredSignIn = Record<'relayKey' | 'identity' | 'serverNonce' | 'clientNonc
 export const keys = read<Record<KeyName, StoredKey>>('keys.json');
 export const envelopes = read<{
   good: { name: string; id: string; envelope: string; inner: StoredInner }[];
-  bad: { name: string; envelope: string }[];
+  bad: { name: string; step: number; envelope: string }[];
 }>('envelopes.json');
 export const statements = read<{
   receptionKey: {

@@ -1,0 +1,193 @@
+// The console client's JSON face: what a script tells it, and what it is told.
+import { expect, test } from 'vitest';
+import { arrive, openPerson, openRelay, temporaryFolder, type TestRelay, until } from '../town.ts';
+import { type Client, events, heard, startHere, tell } from './clients.ts';
+
+const start = (name: string, { invite }: TestRelay, profile = temporaryFolder()): Client =>
+  startHere(['--json', '--profile', profile, '--name', name, '--invite', invite]);
+
+const statesOf = (client: Client, id: unknown): unknown[] =>
+  events(client)
+    .filter((event) => event.event === 'state' && event['id'] === id)
+    .map(({ state }) => state);
+
+test('two scripts chat, and each is told what it asked for', async () => {
+  const relay = await openRelay();
+  const [alice, bob] = [start('alice', relay), start('bob', relay)];
+  await Promise.all([alice, bob].map((client) => heard(client, { event: 'connection', state: 'online' })));
+  expect(events(alice).filter(({ event }) => event !== 'progress')).toEqual([
+    { event: 'connection', state: 'connecting' },
+    { event: 'ready', name: 'alice', fingerprint: expect.stringMatching(/^[0-9a-f]{64}$/) as string },
+    { event: 'connection', state: 'online' },
+  ]);
+  expect(events(alice).filter(({ event }) => event === 'progress')).toEqual(
+    [0, 1, 2, 3, 4].map((step) => ({ event: 'progress', step, of: 4 })),
+  );
+
+  tell(alice, { do: 'send', to: 'bob', text: 'Grüße 👋🏽\n"und" Küsse', ref: 'first' });
+  const queued = await heard(alice, { event: 'queued' });
+  const { id } = queued;
+  expect(queued).toEqual({
+    event: 'queued',
+    id: expect.stringMatching(/^[0-9a-f]{32}$/) as string,
+    ref: 'first',
+  });
+  const message = await heard(bob, { event: 'message' });
+  expect(message).toEqual({
+    event: 'message',
+    id,
+    from: 'alice',
+    text: 'Grüße 👋🏽\n"und" Küsse',
+    sentAt: expect.any(Number) as number,
+  });
+  await heard(alice, { event: 'state', id, state: 'delivered' });
+  tell(bob, { do: 'read', with: 'alice' });
+  expect(await heard(alice, { event: 'state', id, state: 'read' })).toEqual({
+    event: 'state',
+    id,
+    to: 'bob',
+    state: 'read',
+  });
+  expect(statesOf(alice, id)).toEqual(['pending', 'sent', 'delivered', 'read']);
+  const told = events(alice).map(({ event }) => event);
+  expect(told.indexOf('queued')).toBeLessThan(told.indexOf('state'));
+
+  tell(bob, { do: 'send', to: 'alice', text: 'two', ref: 2 });
+  await heard(bob, { event: 'queued', ref: 2 });
+  await heard(alice, { event: 'message', text: 'two' });
+  tell(alice, { do: 'history', with: 'bob', limit: 1 });
+  const answer = { from: 'bob', text: 'two', state: 'unread' };
+  expect(await heard(alice, { event: 'history' })).toMatchObject({ with: 'bob', messages: [answer] });
+  tell(bob, { do: 'history', with: 'alice' });
+  const { sentAt } = message;
+  expect((await heard(bob, { event: 'history' }))['messages']).toEqual([
+    { id, from: 'alice', text: 'Grüße 👋🏽\n"und" Küsse', sentAt, state: 'read' },
+    expect.objectContaining({ from: 'bob', text: 'two' }),
+  ]);
+
+  tell(alice, { do: 'verify', with: 'bob' });
+  tell(bob, { do: 'verify', with: 'alice' });
+  const { digits } = await heard(alice, { event: 'safetyNumber' });
+  expect(digits).toMatch(/^\d{60}$/);
+  expect(await heard(bob, { event: 'safetyNumber' })).toEqual({
+    event: 'safetyNumber',
+    with: 'alice',
+    digits,
+  });
+  tell(alice, { do: 'contacts' });
+  const { fingerprint } = await heard(bob, { event: 'ready' });
+  expect(await heard(alice, { event: 'contacts' })).toEqual({
+    event: 'contacts',
+    contacts: [{ name: 'bob', fingerprint, verified: null, identityChanged: false }],
+  });
+
+  tell(alice, { do: 'quit' });
+  tell(bob, { do: 'quit' });
+  expect(await Promise.all([alice.exit, bob.exit])).toEqual([0, 0]);
+  expect(alice.errors() + bob.errors()).toBe('');
+});
+
+test('what cannot be done is answered with a failure, and the next line is obeyed', async () => {
+  const alice = start('alice', await openRelay());
+  await heard(alice, { event: 'connection', state: 'online' });
+  alice.type('hello\n\n   \n');
+  expect(await heard(alice, { event: 'failure' })).toMatchObject({ code: 'command-invalid' });
+  // 3 bytes each: 32,769 in all, one too many.
+  tell(alice, { do: 'send', to: 'bob', text: '€'.repeat(10_923), ref: 'long' });
+  const long = await heard(alice, { event: 'failure', ref: 'long' });
+  expect(long).toMatchObject({
+    code: 'text-too-long',
+    text: expect.stringMatching(/32,769.*32,768/) as string,
+  });
+  for (const [to, text, code] of [
+    ['bob', '', 'text-empty'],
+    ['nobody', 'x', 'unknown-user'],
+    ['alice', 'x', 'name-invalid'],
+  ]) {
+    tell(alice, { do: 'send', to, text, ref: `${to} ${text}` });
+    expect(await heard(alice, { event: 'failure', ref: `${to} ${text}` })).toEqual({
+      event: 'failure',
+      code,
+      text: expect.stringMatching(/\.$/) as string,
+      ref: `${to} ${text}`,
+    });
+  }
+  tell(alice, { do: 'verify', with: 'nobody' });
+  await heard(alice, { event: 'failure', code: 'unknown-user' });
+  tell(alice, { do: 'history', with: 'nobody' });
+  expect(await heard(alice, { event: 'history' })).toEqual({
+    event: 'history',
+    with: 'nobody',
+    messages: [],
+  });
+  expect(events(alice).filter(({ event }) => event === 'failure')).toHaveLength(6);
+  expect(events(alice).some(({ event }) => event === 'queued')).toBe(false);
+});
+
+test('commands that were given before the end of input are carried out', async () => {
+  const relay = await openRelay();
+  const bob = await arrive('bob', relay);
+  const texts: string[] = [];
+  bob.on('message', ({ text }) => texts.push(text));
+  const alice = start('alice', relay);
+  await heard(alice, { event: 'connection', state: 'online' });
+  for (const text of ['one', 'two', 'three']) tell(alice, { do: 'send', to: 'bob', text });
+  alice.end();
+  expect(await alice.exit).toBe(0);
+  expect(events(alice).filter(({ state }) => state === 'sent')).toHaveLength(3);
+  await until(() => texts.length === 3);
+  expect(texts).toEqual(['one', 'two', 'three']);
+});
+
+test('a lost relay shows, and the end of input waits until the outbox has left for it', async () => {
+  const relay = await openRelay();
+  const bob = await openPerson('bob', relay.invite);
+  bob.start();
+  const alice = start('alice', relay);
+  await heard(alice, { event: 'connection', state: 'online' });
+  // Offline one can only write to whom one knows.
+  tell(alice, { do: 'send', to: 'bob', text: 'known' });
+  await heard(alice, { event: 'state', state: 'delivered' });
+  await relay.close();
+  await heard(alice, { event: 'connection', state: 'offline' });
+  tell(alice, { do: 'send', to: 'bob', text: 'later', ref: 'later' });
+  const { id } = await heard(alice, { event: 'queued', ref: 'later' });
+  alice.end();
+  await openRelay({ data: relay.data, port: relay.port });
+  expect(await alice.exit).toBe(0);
+  expect(statesOf(alice, id).slice(0, 2)).toEqual(['pending', 'sent']);
+  const connection = events(alice).flatMap(({ event, state }) => (event === 'connection' ? [state] : []));
+  expect(connection.slice(0, 3)).toEqual(['connecting', 'online', 'offline']);
+  expect(connection).toContain('online');
+});
+
+test('the end of input waits 10 s for a relay that stays away, and the next start sends what is left', async () => {
+  const relay = await openRelay();
+  const bob = await openPerson('bob', relay.invite);
+  bob.start();
+  const profile = temporaryFolder();
+  const alice = start('alice', relay, profile);
+  await heard(alice, { event: 'connection', state: 'online' });
+  tell(alice, { do: 'send', to: 'bob', text: 'known' });
+  await heard(alice, { event: 'state', state: 'delivered' });
+  await bob.close();
+  await relay.close();
+  await heard(alice, { event: 'connection', state: 'offline' });
+  tell(alice, { do: 'send', to: 'bob', text: 'left', ref: 'left' });
+  const { id } = await heard(alice, { event: 'queued', ref: 'left' });
+  const before = performance.now();
+  alice.end();
+  expect(await alice.exit).toBe(0);
+  expect(performance.now() - before).toBeGreaterThanOrEqual(9990);
+  expect(statesOf(alice, id)).toEqual(['pending']);
+
+  await openRelay({ data: relay.data, port: relay.port });
+  const back = await openPerson('bob', relay.invite, { directory: bob.directory });
+  back.start();
+  const again = startHere(['--json', '--profile', profile]);
+  expect(await heard(again, { event: 'ready' })).toEqual(await heard(alice, { event: 'ready' }));
+  await heard(again, { event: 'state', id, state: 'delivered' });
+  again.end();
+  expect(await again.exit).toBe(0);
+  expect(await back.history('alice', 10)).toMatchObject([{ text: 'known' }, { text: 'left' }]);
+});

@@ -1,0 +1,215 @@
+// The console client's face for people: its commands, and a screen on which nothing tears the line being typed.
+import { cpSync } from 'node:fs';
+import { expect, test, vi } from 'vitest';
+import type { Messenger } from '../../main/messenger/messenger.ts';
+import { arrive, openPerson, openRelay, temporaryFolder, type TestRelay, until } from '../town.ts';
+import { type Client, events, heard, plain, printed, startHere, startProcess } from './clients.ts';
+import { openScreen, type Screen } from './screen.ts';
+
+const COLUMNS = 60;
+
+const options = (name: string, { invite }: TestRelay, profile = temporaryFolder()): string[] => [
+  ...['--profile', profile, '--name', name, '--invite', invite],
+];
+
+/** Types a line, and waits for what it brings. */
+async function ask(client: Client, line: string, answer: RegExp): Promise<void> {
+  const before = plain(client).length;
+  client.type(`${line}\n`);
+  await vi.waitFor(() => expect(plain(client).slice(before), line).toMatch(answer), { timeout: 10_000 });
+}
+
+test('a person finds out how, chooses whom to write to, chats, looks back, verifies, and leaves', async () => {
+  const relay = await openRelay();
+  const bob = await arrive('bob', relay);
+  const [received, states]: string[][] = [[], []];
+  bob.on('message', ({ text }) => received!.push(text));
+  bob.on('messageChanged', ({ mine, state }) => mine && states!.push(state));
+  const alice = startHere(options('alice', relay));
+  await printed(alice, '-- online --');
+  for (const step of [0, 1, 2, 3, 4]) expect(plain(alice)).toContain(`Making your keys: ${step} of 4\n`);
+  expect(plain(alice)).toContain('You are alice. /help shows what you can do.');
+
+  for (const word of ['/to NAME', '/contacts', '/history', '/verify NAME', '/quit'])
+    await ask(alice, '/help', new RegExp(word));
+  await ask(alice, '/contacts', /Nobody yet/);
+  await ask(alice, '/history', /Choose with \/to NAME/);
+  await ask(alice, '/dance', /There is no \/dance. \/help shows/);
+  await ask(alice, 'Bob', /2 to 32 characters/);
+  await ask(alice, '/to', /2 to 32 characters/);
+  await ask(alice, 'nobody', /alice to nobody: /);
+  await ask(alice, 'hello', /Nobody has this name/);
+  await ask(alice, '/to bob', /alice to bob: /);
+  await ask(alice, '/history', /Nothing yet/);
+  await ask(alice, '/history 0', /Write it as \/history 20/);
+  await ask(alice, 'x'.repeat(32 * 1024 + 1), /32,769 bytes; at most 32,768/);
+
+  alice.type('Hello Bob\n  //to be written with two\n//to be\n');
+  await until(() => received!.length === 3);
+  expect(received).toEqual(['Hello Bob', '  //to be written with two', '/to be']);
+  await bob.send('alice', 'Hello Alice');
+  await printed(alice, 'bob: Hello Alice');
+  await until(() => states!.includes('read'));
+  await ask(alice, '/contacts', / {2}bob\n/);
+  await ask(alice, '/history', /alice: Hello Bob \((sent|delivered)\)\n(.*\n){2}.*bob: Hello Alice\n/);
+  await ask(alice, '/history 1', /^[^\n]*bob: Hello Alice\n/);
+  await ask(alice, '/history 1e99', /Write it as \/history 20|bob: Hello Alice/);
+  const digits = (await bob.safetyNumber('alice')).match(/.{5}/g)!.join(' ');
+  await ask(alice, '/verify', new RegExp(`Safety number with bob:\n${digits}`));
+  await ask(alice, '/verify nobody', /Nobody has this name/);
+  alice.type('\n   \n/quit\n');
+  expect(await alice.exit).toBe(0);
+  expect(alice.errors()).toBe('');
+  expect(alice.output()).not.toContain('inside Signet');
+});
+
+test('output that is no terminal gets text alone', async () => {
+  const relay = await openRelay();
+  const environment = { ...process.env };
+  delete environment['FORCE_COLOR'];
+  const alice = startProcess(['cli/index.ts', ...options('alice', relay)], environment);
+  await printed(alice, '-- online --');
+  alice.type('/help\n');
+  await printed(alice, '/quit ');
+  alice.end();
+  expect(await alice.exit).toBe(0);
+  expect(alice.output()).not.toContain('\u001b');
+});
+
+test('messages that do not fit together show as a notice in both faces', async () => {
+  const relay = await openRelay();
+  const [profile, backup, bobs] = [temporaryFolder(), temporaryFolder(), temporaryFolder()];
+  const write = async (directory: string, text: string): Promise<void> => {
+    const alice = await openPerson('alice', relay.invite, { directory });
+    const delivered = new Promise<void>((resolve) => {
+      alice.on('messageChanged', ({ state }) => state === 'delivered' && resolve());
+    });
+    const online = new Promise<void>((resolve) => {
+      alice.on('connection', (state) => state === 'online' && resolve());
+    });
+    alice.start();
+    await online;
+    await alice.send('bob', text);
+    await delivered;
+    await alice.close();
+  };
+  const bob = startHere(['--json', ...options('bob', relay, bobs)]);
+  await heard(bob, { event: 'connection', state: 'online' });
+  await write(profile, 'one');
+  cpSync(profile, backup, { recursive: true });
+  await write(profile, 'two');
+  // The old profile gives the second place to another message.
+  await write(backup, 'another two');
+  const notice = await heard(bob, { event: 'notice' });
+  expect(notice).toMatchObject({ with: 'alice', kind: 'forked' });
+  bob.type('{"do":"history","with":"alice"}\n{"do":"quit"}\n');
+  const history = await heard(bob, { event: 'history' });
+  expect(history['messages']).toContainEqual(expect.objectContaining({ kind: 'forked' }));
+  expect(await bob.exit).toBe(0);
+  expect(events(bob).filter(({ event }) => event === 'notice')).toHaveLength(1);
+
+  const again = startHere(['--profile', bobs]);
+  await printed(again, '-- online --');
+  await ask(again, '/to alice', /bob to alice: /);
+  await ask(again, '/history', /one\n(.*\n)*.*-- The messages here do not fit together/);
+});
+
+/** The lines since the connection was made, each time of day taken out. */
+async function transcript(screen: Screen): Promise<string[]> {
+  const lines = await screen.lines();
+  const start = lines.indexOf('-- online --');
+  return lines.slice(start + 1).map((line) => line.replace(/^\d\d:\d\d(\s[AP]M)? /, ''));
+}
+
+async function sit(relay: TestRelay): Promise<{ screen: Screen; bob: Messenger; shows: typeof shows }> {
+  const bob = await arrive('bob', relay);
+  const screen = openScreen(['cli/index.ts', ...options('alice', relay)], COLUMNS, 12);
+  const shows = async (...lines: string[]): Promise<void> =>
+    vi.waitFor(async () => expect(await transcript(screen)).toEqual(lines), { timeout: 10_000 });
+  await until(async () => (await screen.lines()).includes('-- online --'));
+  await shows('To whom?');
+  screen.type('bob\r');
+  await shows('To whom? bob', 'alice to bob:');
+  return { screen, bob, shows };
+}
+
+test('a message that comes in stands above the half-typed line, which stays whole at the bottom', async () => {
+  const { screen, bob, shows } = await sit(await openRelay());
+  const prompt = 'alice to bob: ';
+  const above = ['To whom? bob'];
+  const left = '\u001b[D';
+  const typed: [text: string, rows: number][] = [
+    ['half', 1],
+    // Exactly to the edge: the cursor already stands in the next row.
+    ['e'.repeat(COLUMNS - prompt.length), 2],
+    ['two rows '.repeat(9).trim(), 2],
+    ['three rows '.repeat(14).trim(), 3],
+    ['Grüße 👋 漢字 '.repeat(5).trim(), 2],
+  ];
+  for (const [i, [text, rows]] of typed.entries()) {
+    screen.type(text);
+    await shows(...above, prompt + text);
+    expect(screen.lastLineRows(), text).toBe(rows);
+    for (const message of [`short ${i}`, `${i} ${'long '.repeat(30)}end`]) {
+      await bob.send('alice', message);
+      above.push(`bob: ${message}`);
+      await shows(...above, prompt + text);
+      expect(screen.lastLineRows(), text).toBe(rows);
+    }
+    // Ctrl-U takes the line back.
+    screen.type('\u0015');
+    await shows(...above, prompt.trim());
+  }
+  // The cursor stays where it was: in the upper of two rows.
+  const text = 'm'.repeat(COLUMNS);
+  screen.type(text);
+  await shows(...above, prompt + text);
+  await bob.send('alice', 'at the end');
+  above.push('bob: at the end');
+  await shows(...above, prompt + text);
+  screen.type(left.repeat(COLUMNS - 3));
+  await shows(...above, prompt + text);
+  await bob.send('alice', 'in the middle');
+  above.push('bob: in the middle');
+  await shows(...above, prompt + text);
+  screen.type('HERE');
+  const line = `mmmHERE${'m'.repeat(COLUMNS - 3)}`;
+  await shows(...above, prompt + line);
+  screen.type('\r');
+  await until(async () => (await bob.history('alice', 1))[0]?.text === line);
+  // Ctrl-D on an empty line leaves.
+  await shows(...above, prompt + line, prompt.trim());
+  screen.type('\u0004');
+  expect(await screen.exit).toBe(0);
+});
+
+test("a hostile message changes nothing on the screen but its own lines, and can't pass for another's", async () => {
+  const { screen, bob, shows } = await sit(await openRelay());
+  const [first, prompt] = ['To whom? bob', 'alice to bob: half'];
+  screen.type('half');
+  await shows(first, prompt);
+  const hostile = [
+    '\u001b[2J\u001b[1;1Hgone \u001b[31mred',
+    '\u001b]0;title\u0007 and \u009b2J \u009d0;title\u009c',
+    'back\b\b\b\b\rstart\u000b\u000c\u007f',
+    '\u202Eleft\u202C \u2066isolated\u2069 \u200Emark\u200F',
+    '\u001bc\u001b[?1049h\u001b[8m',
+  ];
+  const shown: string[] = [];
+  const visible = (text: string): string =>
+    text.replace(/[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, '\ufffd');
+  for (const text of hostile) {
+    await bob.send('alice', text);
+    shown.push(`bob: ${visible(text)}`);
+    await shows(first, ...shown, prompt);
+  }
+  await bob.send('alice', 'mine\n10:00 carol: forged\n-- offline --');
+  await until(async () => (await screen.lines()).some((line) => line.includes('forged')));
+  const lines = await screen.lines();
+  expect(lines.filter((line) => /^(10:00 carol|-- offline)/.test(line))).toEqual([]);
+  expect(lines.at(-1)).toBe(prompt);
+  expect(screen.alarms).toEqual([]);
+  // Ctrl-C leaves.
+  screen.type('\u0003');
+  expect(await screen.exit).toBe(0);
+});

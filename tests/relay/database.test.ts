@@ -1,0 +1,108 @@
+// The relay's file: safe on the disk, for one relay at a time, and never touched when it is not understood.
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { expect, test } from 'vitest';
+import { openDatabase } from '../../relay/database.ts';
+import { afterwards, temporaryFolder } from '../town.ts';
+
+function open(data: string): DatabaseSync {
+  const database = openDatabase(data);
+  afterwards(() => database.isOpen && database.close());
+  return database;
+}
+
+const fileIn = (data: string): string => join(data, 'relay.sqlite');
+const pragma = (database: DatabaseSync, name: string): unknown =>
+  Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0];
+
+test('every commit reaches the disk, on a new file and on each one after', () => {
+  const data = temporaryFolder();
+  for (let i = 0; i < 2; i++) {
+    const database = open(data);
+    expect(pragma(database, 'journal_mode')).toBe('wal');
+    expect(pragma(database, 'synchronous')).toBe(2);
+    expect(pragma(database, 'fullfsync')).toBe(1);
+    expect(pragma(database, 'checkpoint_fullfsync')).toBe(1);
+    expect(pragma(database, 'secure_delete')).toBe(1);
+    expect(pragma(database, 'foreign_keys')).toBe(1);
+    database.close();
+  }
+});
+
+test('the file and its folder are for their owner alone', () => {
+  const data = join(temporaryFolder(), 'new', 'folder');
+  open(data);
+  expect(statSync(fileIn(data)).mode & 0o777).toBe(0o600);
+  expect(statSync(data).mode & 0o777).toBe(0o700);
+});
+
+test('what was written is there when it is opened again', () => {
+  const data = temporaryFolder();
+  const insert = "INSERT INTO users VALUES ('alice', x'01', x'02', 3)";
+  const first = open(data);
+  first.exec(insert);
+  first.close();
+  expect(open(data).prepare('SELECT name FROM users').all()).toEqual([{ name: 'alice' }]);
+});
+
+test('a folder serves one relay at a time', () => {
+  const data = temporaryFolder();
+  const first = open(data);
+  expect(() => openDatabase(data)).toThrow(expect.objectContaining({ code: 'folder-in-use' }));
+  first.close();
+  open(data);
+});
+
+test('a file of a newer relay is left as it is', () => {
+  const data = temporaryFolder();
+  const newer = new DatabaseSync(fileIn(data));
+  newer.exec('PRAGMA user_version = 2; CREATE TABLE future (x)');
+  newer.close();
+  expect(() => openDatabase(data)).toThrow(expect.objectContaining({ code: 'database-newer' }));
+  // Nor is it kept locked: another relay can open it at once.
+  const again = new DatabaseSync(fileIn(data));
+  expect(again.prepare('SELECT name FROM sqlite_master').all()).toEqual([{ name: 'future' }]);
+  again.exec('DROP TABLE future');
+  again.close();
+});
+
+test('a file that is no database is told and left as it is', () => {
+  const data = temporaryFolder();
+  const noise = randomBytes(8192);
+  writeFileSync(fileIn(data), noise);
+  expect(() => openDatabase(data)).toThrow(expect.objectContaining({ code: 'database-damaged' }));
+  expect(readFileSync(fileIn(data))).toEqual(noise);
+});
+
+test('a database whose pages are damaged is told', () => {
+  const data = temporaryFolder();
+  open(data).close();
+  const bytes = readFileSync(fileIn(data));
+  bytes.fill(0xff, 100, 4096);
+  writeFileSync(fileIn(data), bytes);
+  expect(() => openDatabase(data)).toThrow(expect.objectContaining({ code: 'database-damaged' }));
+});
+
+test('a database that was cut short is told', () => {
+  const data = temporaryFolder();
+  open(data).close();
+  const bytes = readFileSync(fileIn(data));
+  writeFileSync(fileIn(data), bytes.subarray(0, 8192));
+  expect(() => openDatabase(data)).toThrow(expect.objectContaining({ code: 'database-damaged' }));
+});
+
+test('a folder that can not be one is told', () => {
+  const file = join(temporaryFolder(), 'file');
+  writeFileSync(file, '');
+  for (const data of [file, join(file, 'below'), 'nul\0byte']) {
+    expect(() => openDatabase(data)).toThrow(expect.objectContaining({ code: 'folder-unusable' }));
+  }
+});
+
+test('a folder in the place of the file is told', () => {
+  const data = temporaryFolder();
+  mkdirSync(fileIn(data));
+  expect(() => openDatabase(data)).toThrow(expect.objectContaining({ code: 'folder-unusable' }));
+});

@@ -1,0 +1,132 @@
+// The command line: a real relay process, started, stopped, and given nonsense.
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { decodeInvite } from '../../protocol/invite.ts';
+import { temporaryFolder, until } from '../town.ts';
+import { listening, run } from './program.ts';
+import { alice, Wire } from './wire.ts';
+
+test('--help and --version answer on standard output', async () => {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
+  const [help, told] = await Promise.all([run(['--help']).ended, run(['--version']).ended]);
+  expect(help).toMatchObject({ code: 0, error: '' });
+  for (const option of ['--port', '--host', '--data', '--address', '--certificate', '--key', '--json']) {
+    expect(help.out).toContain(option);
+  }
+  expect(told).toEqual({ code: 0, signal: null, out: `${version}\n`, error: '' });
+});
+
+test.for([
+  [['--nonsense'], 'unknown option'],
+  [['extra'], 'too many arguments'],
+  [['--port', '65536'], '0 to 65535'],
+  [['--port', 'http'], '0 to 65535'],
+  [['--port', '-1'], '0 to 65535'],
+  [['--address', 'no-port'], 'host:port'],
+  [['--address', '2001:db8::1:7443'], 'host:port'],
+  [['--log-level', 'loud'], 'silent, error'],
+  [['--certificate', 'cert.pem'], 'go together'],
+  [['--key', 'key.pem'], 'go together'],
+  [['--certificate', 'missing.pem', '--key', 'missing.pem'], 'missing.pem'],
+] as [string[], string][])('%j is refused with a sentence', async ([args, words]) => {
+  const { code, out, error } = await run(args).ended;
+  expect(code).toBe(1);
+  expect(out).toBe('');
+  expect(error).toContain(words);
+  expect(error).not.toContain('    at ');
+});
+
+test('prints the invite for people, with a code to scan', async () => {
+  const addresses = ['chat.example.org:7443', '[2001:db8::1]:7443'];
+  const args = ['--data', 'data', '--host', '127.0.0.1', '--port', '0', '--log-level', 'silent'];
+  const { child, ended } = run([...args, ...addresses.flatMap((address) => ['--address', address])]);
+  let out = '';
+  child.stdout!.on('data', (data) => (out += String(data)));
+  await until(() => out.includes('▄▄▄'));
+  child.kill('SIGTERM');
+  const result = await ended;
+  expect(result).toMatchObject({ code: 0, error: '' });
+  const invite = /signet:\/\/\S+/.exec(result.out)?.[0] ?? '';
+  expect(decodeInvite(invite).relays).toEqual(addresses);
+});
+
+test.for(['SIGTERM', 'SIGINT'] as const)('%s closes it cleanly, with clients connected', async (signal) => {
+  const data = temporaryFolder();
+  const relay = await listening(data);
+  expect(relay.addresses).toEqual([`127.0.0.1:${relay.port}`]);
+  const wire = await Wire.signedIn(relay, alice);
+  relay.child.kill(signal);
+  expect(await wire.closed).toMatchObject({ code: 1001 });
+  const { code, out, error } = await relay.ended;
+  expect(code).toBe(0);
+  expect(out.trim().split('\n')).toHaveLength(1);
+  expect(error).toContain('"closed"');
+  // Closed as it should be, a database leaves no log of its own behind.
+  expect(existsSync(join(data, 'relay.sqlite-wal'))).toBe(false);
+});
+
+test('the same folder has the same key and users after a restart', async () => {
+  const data = temporaryFolder();
+  const first = await listening(data);
+  await Wire.signedIn(first, alice);
+  first.child.kill('SIGTERM');
+  await first.ended;
+  const second = await listening(data);
+  expect(second.key).toEqual(first.key);
+  expect(await (await Wire.open(second)).signIn('login', alice)).toMatchObject({ type: 'done' });
+});
+
+test('a second relay on the same folder, or the same port, is refused and disturbs nothing', async () => {
+  const data = temporaryFolder();
+  const first = await listening(data);
+  const wire = await Wire.signedIn(first, alice);
+  const [folder, port] = await Promise.all([
+    run(['--json', '--host', '127.0.0.1', '--port', '0', '--data', data]).ended,
+    run(['--json', '--host', '127.0.0.1', '--port', `${first.port}`, '--data', temporaryFolder()]).ended,
+  ]);
+  expect(folder).toMatchObject({ code: 1, out: '' });
+  expect(folder.error).toContain('Another relay already runs');
+  expect(port).toMatchObject({ code: 1, out: '' });
+  expect(port.error).toContain('another program uses it');
+  expect(await wire.ask({ type: 'lookup', user: 'alice' })).toMatchObject({ type: 'user' });
+});
+
+test.for<[string, string, (data: string) => void]>([
+  ['a file in the place of the folder', 'cannot be made or used', (data) => writeFileSync(data, '')],
+  [
+    'noise in the place of the database',
+    'is damaged',
+    (data) => {
+      mkdirSync(data);
+      writeFileSync(join(data, 'relay.sqlite'), 'noise '.repeat(2000));
+    },
+  ],
+  [
+    'noise in the place of the TLS key',
+    'relay-tls.pem cannot be read',
+    (data) => {
+      mkdirSync(data);
+      writeFileSync(join(data, 'relay-tls.pem'), 'noise');
+    },
+  ],
+])('%s is refused with a sentence', async ([, words, prepare]) => {
+  const data = join(temporaryFolder(), 'data');
+  prepare(data);
+  const { code, out, error } = await run(['--json', '--port', '0', '--data', data]).ended;
+  expect({ code, out }).toEqual({ code: 1, out: '' });
+  expect(error).toContain(words);
+  expect(error.trim().split('\n')).toHaveLength(1);
+});
+
+test.runIf(process.platform === 'linux')(
+  'a folder that can not be written is refused with a sentence',
+  async () => {
+    // Nobody can write there, not even root.
+    const { code, error } = await run(['--json', '--port', '0', '--data', '/sys/signet']).ended;
+    expect(code).toBe(1);
+    expect(error).toContain('/sys/signet cannot be made or used');
+  },
+);
