@@ -24,7 +24,9 @@ function forms(bytes: Buffer): Buffer[] {
     const inner = text.slice(4, -4);
     return [inner, inner.replaceAll('+', '-').replaceAll('/', '_')];
   });
-  return [bytes, ...[bytes.toString('hex'), ...base64].map((text) => Buffer.from(text))];
+  const written = [bytes, ...[bytes.toString('hex'), ...base64].map((text) => Buffer.from(text))];
+  // What is shorter stands in any file by chance.
+  return written.filter((form) => form.length >= 4);
 }
 
 /** Where any of these bytes stand in any form. One pass over each file, however many needles there are: their first

@@ -141,35 +141,6 @@ test('whoever is away for over 37 days is not written to, and the sentence says 
   });
 });
 
-test('after three times a message is not sealed again, but failed', async () => {
-  const relay = await openRelay();
-  const alice = await arrive('alice', relay);
-  let bob = await arrive('bob', relay);
-  const { directory } = bob;
-  const { id } = await (async () => {
-    await bob.close();
-    return alice.send('bob', 'never to be opened');
-  })();
-  const failed = new Promise<MessageRow>((resolve) => {
-    alice.on('messageChanged', (row) => row.state === 'failed' && resolve(row));
-  });
-  let isFailed = false;
-  void failed.then(() => (isFailed = true));
-  for (let times = 0; !isFailed && times < 10; times++) {
-    const database = new DatabaseSync(join(directory, 'signet.sqlite'));
-    database.exec('DELETE FROM reception_keys');
-    database.close();
-    // Each time with a new key, which is gone again before the message comes.
-    bob = await openPerson('bob', relay.invite, { directory, now: () => Date.now() + times * 1000 });
-    await bringOnline(bob);
-    await bob.upkeep();
-    await bob.drained(60_000);
-    await alice.drained(60_000);
-    await bob.close();
-  }
-  expect((await failed).id).toBe(id);
-});
-
 /** A client of bob's whose reception keys are always gone: it answers each envelope of alice's with `unopenable`. */
 async function openForgetfulBob(
   relay: TestRelay,
