@@ -1,6 +1,6 @@
 // The sealed message's bytes: encode, decode, what is signed (PROTOCOL.md, "Envelope"). Values in, values out.
 import { hash } from 'node:crypto';
-import { field, u16, u32, u64, u8 } from './bytes.ts';
+import { field, u16, u8 } from './bytes.ts';
 import { Failure } from './failures.ts';
 import { MAX_TEXT_BYTES } from './fields.ts';
 
@@ -101,22 +101,25 @@ export function blockCountFor(bodyBytes: number): number {
   return count;
 }
 
+/** Cuts bytes into pieces of 318. */
+const cut = (bytes: Buffer): Buffer[] =>
+  Array.from({ length: bytes.length / BLOCK_BYTES }, (_, i) =>
+    bytes.subarray(i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES),
+  );
+
 /** @returns blockCount pieces of 318 bytes, zero-padded at the end */
 export function encodeInner(headerHash: Buffer, inner: Inner, blockCount: number): Buffer[] {
-  const padded = Buffer.alloc(blockCount * BLOCK_BYTES);
-  Buffer.concat([
-    headerHash,
-    inner.chain,
-    u64(inner.sequence),
-    inner.previous,
-    u64(inner.sentAt),
-    u8(inner.type),
-    u32(inner.body.length),
-    inner.body,
-  ]).copy(padded);
-  return Array.from({ length: blockCount }, (_, i) =>
-    padded.subarray(i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES),
-  );
+  // Written in place, field by field: every message passes here.
+  const bytes = Buffer.alloc(blockCount * BLOCK_BYTES);
+  headerHash.copy(bytes, 0);
+  inner.chain.copy(bytes, 32);
+  bytes.writeBigUInt64BE(BigInt(inner.sequence), 40);
+  inner.previous.copy(bytes, 48);
+  bytes.writeBigUInt64BE(BigInt(inner.sentAt), 80);
+  bytes.writeUInt8(inner.type, 88);
+  bytes.writeUInt32BE(inner.body.length, 89);
+  inner.body.copy(bytes, INNER_BYTES);
+  return cut(bytes);
 }
 
 /** @param pieces the decrypted blocks, each of which must have 318 bytes
@@ -145,12 +148,20 @@ export function decodeInner(headerHash: Buffer, pieces: Buffer[]): Inner {
   };
 }
 
-/** The OAEP label of block `index` of `count` (RFC 8017, section 7.1: L). */
-export function blockLabel(headerHash: Buffer, index: number, count: number): Buffer {
-  return Buffer.concat([field('signet/v1/block'), headerHash, u16(index), u16(count)]);
+const blockDomain = field('signet/v1/block');
+const envelopeDomain = field('signet/v1/envelope');
+
+/** The OAEP labels of an envelope's blocks, in their order (RFC 8017, section 7.1: L). */
+export function blockLabels(headerHash: Buffer, count: number): Buffer[] {
+  const first = Buffer.concat([blockDomain, headerHash, u16(0), u16(count)]);
+  return Array.from({ length: count }, (_, i) => {
+    const label = Buffer.from(first);
+    label.writeUInt16BE(i, first.length - 4);
+    return label;
+  });
 }
 
 /** What the sender's identity key signs. */
 export function signedEnvelope(headerBytes: Buffer, blocks: Buffer[]): Buffer {
-  return Buffer.concat([field('signet/v1/envelope'), headerBytes, ...blocks]);
+  return Buffer.concat([envelopeDomain, headerBytes, ...blocks]);
 }

@@ -1,5 +1,6 @@
 // Public RSA keys: import with every check, fingerprint, verification. Clients and relay share it.
 import { createPublicKey, webcrypto } from 'node:crypto';
+import { availableParallelism } from 'node:os';
 import { RSA_BYTES, sha256 } from './envelope.ts';
 import { Failure } from './failures.ts';
 
@@ -16,8 +17,19 @@ export type PublicKey = {
   /** SHA-256 of spki, 32 bytes. */
   fingerprint: Buffer;
   verifying: webcrypto.CryptoKey;
-  sealing: webcrypto.CryptoKey;
+  sealing: KeyCopies;
 };
+
+/** Copies of one key, taken in turn. Node.js holds a lock on a key during each operation with it: with a single copy
+ * the blocks of a long message would wait for each other, and one core would do the work of all. */
+export type KeyCopies = () => webcrypto.CryptoKey;
+
+/** @param importOne imports the key once */
+export async function importCopies(importOne: () => Promise<webcrypto.CryptoKey>): Promise<KeyCopies> {
+  const copies = await Promise.all(Array.from({ length: 2 * availableParallelism() }, importOne));
+  let turn = 0;
+  return () => copies[turn++ % copies.length]!;
+}
 
 const refuse = (why: string): Failure => new Failure('key-refused', `A public key was refused: ${why}.`);
 
@@ -38,7 +50,7 @@ export async function importPublicKey(spki: Buffer): Promise<PublicKey> {
   if (!key.export({ format: 'der', type: 'spki' }).equals(spki)) throw refuse('its DER is not canonical');
   const [verifying, sealing] = await Promise.all([
     webcrypto.subtle.importKey('spki', spki, PSS, true, ['verify']),
-    webcrypto.subtle.importKey('spki', spki, OAEP, true, ['encrypt']),
+    importCopies(() => webcrypto.subtle.importKey('spki', spki, OAEP, true, ['encrypt'])),
   ]);
   return { spki, fingerprint: sha256(spki), verifying, sealing };
 }

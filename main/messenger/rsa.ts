@@ -3,7 +3,15 @@
 import { createPublicKey, generateKeyPair, webcrypto } from 'node:crypto';
 import { promisify } from 'node:util';
 import { Failure } from '../../protocol/failures.ts';
-import { importPublicKey, MODULUS_BITS, OAEP, PSS, type PublicKey } from '../../protocol/public-key.ts';
+import {
+  importCopies,
+  importPublicKey,
+  type KeyCopies,
+  MODULUS_BITS,
+  OAEP,
+  PSS,
+  type PublicKey,
+} from '../../protocol/public-key.ts';
 
 const { subtle } = webcrypto;
 const PRIME_BYTES = MODULUS_BITS / 16;
@@ -12,9 +20,9 @@ export const PRIMES_BYTES = 2 * PRIME_BYTES;
 const EXPONENT = 65537n;
 
 /** Signs only: the identity key. */
-export type SigningKey = { publicKey: PublicKey; signing: webcrypto.CryptoKey };
+export type SigningKey = { publicKey: PublicKey; signing: KeyCopies };
 /** Decrypts only: the storage key and reception keys. */
-export type OpeningKey = { publicKey: PublicKey; opening: webcrypto.CryptoKey };
+export type OpeningKey = { publicKey: PublicKey; opening: KeyCopies };
 
 /** Makes an RSA-3072 key with e = 65537, off the main thread, in about 0.3 s on one core.
  * @returns p | q, 384 bytes */
@@ -77,7 +85,7 @@ export async function importSigningKey(primes: Buffer): Promise<SigningKey> {
   const jwk = rebuild(primes);
   const [publicKey, signing] = await Promise.all([
     publicHalf(jwk),
-    subtle.importKey('jwk', jwk, PSS, false, ['sign']),
+    importCopies(() => subtle.importKey('jwk', jwk, PSS, false, ['sign'])),
   ]);
   return { publicKey, signing };
 }
@@ -87,27 +95,27 @@ export async function importOpeningKey(primes: Buffer): Promise<OpeningKey> {
   const jwk = rebuild(primes);
   const [publicKey, opening] = await Promise.all([
     publicHalf(jwk),
-    subtle.importKey('jwk', jwk, OAEP, false, ['decrypt']),
+    importCopies(() => subtle.importKey('jwk', jwk, OAEP, false, ['decrypt'])),
   ]);
   return { publicKey, opening };
 }
 
 /** RSASSA-PSS-SIGN, SHA-256, MGF1-SHA-256, salt of 32 bytes (RFC 8017, section 8.1.1). @returns 384 bytes */
 export async function sign(key: SigningKey, message: Buffer): Promise<Buffer> {
-  return Buffer.from(await subtle.sign(PSS, key.signing, message));
+  return Buffer.from(await subtle.sign(PSS, key.signing(), message));
 }
 
 /** RSAES-OAEP-ENCRYPT, SHA-256, MGF1-SHA-256 (RFC 8017, section 7.1.1).
  * @param block at most 318 bytes @returns 384 bytes */
 export async function encrypt(key: PublicKey, label: Buffer, block: Buffer): Promise<Buffer> {
-  return Buffer.from(await subtle.encrypt({ ...OAEP, label }, key.sealing, block));
+  return Buffer.from(await subtle.encrypt({ ...OAEP, label }, key.sealing(), block));
 }
 
 /** RSAES-OAEP-DECRYPT (RFC 8017, section 7.1.2). @param block 384 bytes
  * @throws Failure `message-refused`, the same whatever is wrong */
 export async function decrypt(key: OpeningKey, label: Buffer, block: Buffer): Promise<Buffer> {
   try {
-    return Buffer.from(await subtle.decrypt({ ...OAEP, label }, key.opening, block));
+    return Buffer.from(await subtle.decrypt({ ...OAEP, label }, key.opening(), block));
   } catch {
     // The reason stays untold, here and to the peer: it would be an oracle.
     throw new Failure(

@@ -3,7 +3,7 @@ import { field, u16, u32 } from '../../protocol/bytes.ts';
 import {
   BLOCK_BYTES,
   blockCountFor,
-  blockLabel,
+  blockLabels,
   decodeInner,
   encodeEnvelope,
   encodeHeader,
@@ -41,9 +41,8 @@ export async function seal({ id, sender, recipient, receptionKey, inner }: Seali
   });
   const headerHash = sha256(header);
   const pieces = encodeInner(headerHash, inner, blockCount);
-  const blocks = await Promise.all(
-    pieces.map((piece, i) => encrypt(receptionKey, blockLabel(headerHash, i, blockCount), piece)),
-  );
+  const labels = blockLabels(headerHash, blockCount);
+  const blocks = await Promise.all(pieces.map((piece, i) => encrypt(receptionKey, labels[i]!, piece)));
   return encodeEnvelope(header, blocks, await sign(sender, signedEnvelope(header, blocks)));
 }
 
@@ -67,9 +66,8 @@ export async function authenticate(envelope: Envelope, sender: PublicKey, recipi
 export async function open(envelope: Envelope, key: OpeningKey): Promise<Inner> {
   const { headerBytes, blocks } = envelope;
   const headerHash = sha256(headerBytes);
-  const pieces = await Promise.all(
-    blocks.map((block, i) => decrypt(key, blockLabel(headerHash, i, blocks.length), block)),
-  );
+  const labels = blockLabels(headerHash, blocks.length);
+  const pieces = await Promise.all(blocks.map((block, i) => decrypt(key, labels[i]!, block)));
   return decodeInner(headerHash, pieces);
 }
 

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { importOpeningKey } from '../../main/messenger/rsa.ts';
 import { authenticate, open } from '../../main/messenger/seal.ts';
 import { messageTypes } from '../../protocol/body.ts';
-import { blockLabel, decodeEnvelope, sha256 } from '../../protocol/envelope.ts';
+import { blockLabels, decodeEnvelope, sha256 } from '../../protocol/envelope.ts';
 import { relayFailureCodes } from '../../protocol/failures.ts';
 import { ClientFrame, RelayFrame, VERSION } from '../../protocol/frames.ts';
 import { importPublicKey, verifySignature } from '../../protocol/public-key.ts';
@@ -67,7 +67,7 @@ test('the worked example opens, and its parts are what it says', async () => {
   const headerHash = hex('SHA-256 of the header');
   expect(envelope.headerBytes).toEqual(hex('header'));
   expect(sha256(envelope.headerBytes)).toEqual(headerHash);
-  expect(blockLabel(headerHash, 0, 1)).toEqual(hex('label of block 0'));
+  expect(blockLabels(headerHash, 1)[0]!).toEqual(hex('label of block 0'));
   expect(hex('inner bytes, without the padding').subarray(0, 32)).toEqual(headerHash);
   expect(hex('inner bytes, without the padding').subarray(93).toString('utf8')).toBe('Hello, Bob!');
   expect(sha256(bytes)).toEqual(hex('what `previous` of the next envelope holds'));

@@ -1,7 +1,7 @@
 // Writes the worked example into PROTOCOL.md, out of the first vector.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { u32, u64, u8 } from '../../protocol/bytes.ts';
-import { blockLabel, decodeEnvelope, sha256 } from '../../protocol/envelope.ts';
+import { blockLabels, decodeEnvelope, sha256 } from '../../protocol/envelope.ts';
 
 const document = new URL('../../protocol/PROTOCOL.md', import.meta.url);
 
@@ -56,7 +56,7 @@ export function writeExample(): void {
     part('header', '116 bytes', headerBytes),
     part('SHA-256 of the header', '', headerHash),
     part('inner bytes, without the padding', `sequence ${sequence}, sent-at ${sentAt}, type ${type}`, inner),
-    part('label of block 0', '', blockLabel(headerHash, 0, 1)),
+    part('label of block 0', '', blockLabels(headerHash, 1)[0]!),
     part('envelope', '884 bytes', envelope),
     part('what `previous` of the next envelope holds', 'SHA-256 of this one', sha256(envelope)),
     `**safety number of alice and bob**\n\n\`\`\`text\n${numbers[0]!.digits.replace(/.{5}(?=.)/g, '$& ')}\n\`\`\`\n`,

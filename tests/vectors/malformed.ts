@@ -2,7 +2,7 @@
 import { encrypt, sign, type SigningKey } from '../../main/messenger/rsa.ts';
 import {
   BLOCK_BYTES,
-  blockLabel,
+  blockLabels,
   encodeEnvelope,
   encodeHeader,
   encodeInner,
@@ -30,7 +30,7 @@ async function sealPieces(
   });
   const headerHash = sha256(header);
   const blocks = await Promise.all(
-    make(headerHash).map((piece, i) => encrypt(bobReception, blockLabel(headerHash, i, blockCount), piece)),
+    make(headerHash).map((piece, i) => encrypt(bobReception, blockLabels(headerHash, blockCount)[i]!, piece)),
   );
   return encodeEnvelope(header, blocks, await sign(alice, signedEnvelope(header, blocks)));
 }

@@ -6,7 +6,7 @@ import { type OpeningKey, sign, type SigningKey } from '../../../main/messenger/
 import { authenticate, open, openRow, seal, sealRow } from '../../../main/messenger/seal.ts';
 import { decodeBody } from '../../../protocol/body.ts';
 import {
-  blockLabel,
+  blockLabels,
   decodeEnvelope,
   encodeEnvelope,
   encodeHeader,
@@ -164,7 +164,7 @@ describe('attacks', () => {
     });
     const make = async (innerHash: Buffer): Promise<Buffer> => {
       const [piece] = encodeInner(innerHash, inner, 1);
-      const block = await encrypt(bobReception.publicKey, blockLabel(sha256(header), 0, 1), piece!);
+      const block = await encrypt(bobReception.publicKey, blockLabels(sha256(header), 1)[0]!, piece!);
       return encodeEnvelope(header, [block], await sign(alice, signedEnvelope(header, [block])));
     };
     expect(await isTaken(await make(sha256(header)))).toBe(true);
