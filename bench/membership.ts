@@ -15,6 +15,11 @@ import { RECEPTION_KEY_LIFETIME_MS, receptionKeyStatement, signInStatement } fro
 
 export type Member = { name: string; fingerprint: Buffer; socket: WebSocket };
 
+/** Nothing is ever sealed for these users: one reception key does for all of them. */
+const receptionKey = generatePrimes()
+  .then(importSigningKey)
+  .then(({ publicKey }) => publicKey.spki);
+
 /** @param key SHA-256 of the relay's TLS public key, 32 bytes */
 export async function join(port: number, key: Buffer, name: string): Promise<Member> {
   const identity = await importSigningKey(await generatePrimes());
@@ -30,12 +35,11 @@ export async function join(port: number, key: Buffer, name: string): Promise<Mem
   const challenge = await ask({ type: 'hello', id: 1, version: VERSION });
   if (challenge.type !== 'challenge') throw new Error(`The relay answered ${challenge.type} to hello.`);
   const time = Date.now();
-  // Nothing is ever sealed for these users: their identity key passes for a reception key.
   const terms = {
     class: 'rotating',
     created: time,
     expires: time + RECEPTION_KEY_LIFETIME_MS,
-    key: spki,
+    key: await receptionKey,
   } as const;
   const clientNonce = randomBytes(32);
   const statement = {

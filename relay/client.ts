@@ -21,7 +21,8 @@ const NONCE_LIFETIME_MS = 30_000;
 const MAX_FAILED_SIGN_INS = 5;
 /** Frames that may wait their turn before sign-in, when each may cost the relay an RSA operation. */
 const MAX_WAITING_STRANGER = 8;
-const MAX_BUFFERED_BYTES = 16 * 1024 * 1024;
+/** Above what a delivery's window may hold: 256 of the largest envelopes, 17 MB in base64url. */
+const MAX_BUFFERED_BYTES = 32 * 1024 * 1024;
 
 type SignIn = Extract<ClientFrame, { type: 'login' | 'register' }>;
 type SignedInFrame = Exclude<ClientFrame, { type: 'hello' | 'login' | 'register' }>;

@@ -2,7 +2,7 @@
 import { keyOf, type Letter, type Mailbox } from './mailbox.ts';
 
 /** Letters that may be under way to a client without an acknowledgement. */
-const WINDOW = 64;
+const WINDOW = 256;
 
 export class Delivery {
   readonly #recipient: string;

@@ -9,8 +9,11 @@ export type Letter = { recipient: string; sender: string; message: Buffer; envel
 type Outcome = { resolve: () => void; reject: (failure: Failure) => void };
 type Pending = { letter: Letter; pushed: boolean; outcomes: Outcome[] };
 
-/** How long a letter that was pushed to its recipient may wait for the acknowledgement before it is stored. */
-const PATIENCE_MS = 5;
+/** How long a letter that was pushed to its recipient may wait for the acknowledgement before it is stored. A busy
+ * recipient takes a while; storing what is acknowledged right after costs three times the work. */
+const PATIENCE_MS = 50;
+/** Deletions wait for each other: nobody waits for them, and what a crash leaves is delivered again and dropped. */
+const DELETION_MS = 250;
 
 /** A letter's identity: recipient, sender, message id. */
 export const keyOf = (letter: Omit<Letter, 'envelope'>): string =>
@@ -26,6 +29,7 @@ export class Mailbox {
   /** recipient -> sender -> bytes that wait; read from the database when a recipient is first written to. */
   readonly #usage = new Map<string, Map<string, number>>();
   #timer: NodeJS.Timeout | undefined;
+  #deletion: NodeJS.Timeout | undefined;
   #immediate: NodeJS.Immediate | undefined;
   /** Called after each commit with those who have something new to read. */
   onCommit: (recipients: Set<string>) => void = () => {};
@@ -70,7 +74,7 @@ export class Mailbox {
     if (this.#statements.exists.get(letter.recipient, letter.sender, letter.message)) {
       // Acknowledged, but its deletion isn't committed yet: this is a new letter under the id of an old one.
       if (!this.#acknowledged.has(key)) return Promise.resolve();
-      this.#commit();
+      this.#removeAcknowledged();
       if (this.#acknowledged.has(key)) throw Failure.fromRelay('relay-full');
     }
     this.#reserve(letter);
@@ -90,7 +94,7 @@ export class Mailbox {
       for (const outcome of pending.outcomes) outcome.resolve();
     } else {
       this.#acknowledged.set(key, letter);
-      this.#schedule(PATIENCE_MS);
+      this.#deletion ??= setTimeout(() => this.#removeAcknowledged(), DELETION_MS);
     }
   }
 
@@ -131,6 +135,7 @@ export class Mailbox {
   /** Commits what is pending. The mailbox is not to be used after. */
   close(): void {
     this.#commit();
+    this.#removeAcknowledged();
   }
 
   #schedule(delay: number): void {
@@ -148,7 +153,6 @@ export class Mailbox {
     this.#timer = this.#immediate = undefined;
     const pending = [...this.#pending.values()];
     this.#pending.clear();
-    this.#removeAcknowledged();
     try {
       this.#transaction(() => {
         const received = this.#now();
@@ -181,6 +185,8 @@ export class Mailbox {
   }
 
   #removeAcknowledged(): void {
+    clearTimeout(this.#deletion);
+    this.#deletion = undefined;
     if (this.#acknowledged.size === 0) return;
     try {
       this.#transaction(() => {
@@ -191,8 +197,9 @@ export class Mailbox {
       });
       this.#acknowledged.clear();
     } catch (error) {
-      // They stay in the list and are tried again with the next commit.
+      // They stay in the list and are tried again with the next acknowledgement.
       this.onFault(error);
+      this.#makeRoom();
       this.#usage.clear();
     }
   }

@@ -45,7 +45,7 @@ type Checked = { envelope: Envelope; hash: Buffer; stranger: Introduction | unde
 /** Envelopes being opened at once: enough for every core, few enough that sending needn't wait long for its turn. */
 const CONCURRENCY = 2 * availableParallelism();
 /** Above this many waiting envelopes the relay isn't read from, until there are half as many. */
-const MAX_WAITING = 128;
+const MAX_WAITING = 512;
 
 export class Reception {
   readonly #parts: Parts;

@@ -6,7 +6,7 @@ import { openRelay, until } from '../town.ts';
 import { openMailbox, toBob } from './bare-mailbox.ts';
 import { alice, bob, letter, mallory, Wire } from './wire.ts';
 
-const WINDOW = 64;
+const WINDOW = 256;
 
 /** Posts so many letters one behind the other, without waiting for answers. @returns their ids */
 async function postMany(from: Wire, count: number, by = alice): Promise<string[]> {
