@@ -15,7 +15,7 @@ import { CLOCK_TOLERANCE_MS, signInStatement } from '../protocol/statements.ts';
 import { Delivery } from './delivery.ts';
 import type { User } from './directory.ts';
 import { Budget, costs } from './limits.ts';
-import type { Office } from './server.ts';
+import { type Connected, networkOf, type Office } from './office.ts';
 
 const NONCE_LIFETIME_MS = 30_000;
 const MAX_FAILED_SIGN_INS = 5;
@@ -28,7 +28,7 @@ type SignIn = Extract<ClientFrame, { type: 'login' | 'register' }>;
 type SignedInFrame = Exclude<ClientFrame, { type: 'hello' | 'login' | 'register' }>;
 const isRelayCode = (code: string): code is RelayFailureCode => Object.hasOwn(relayFailures, code);
 
-export class Client {
+export class Client implements Connected {
   readonly #socket: WebSocket;
   readonly #office: Office;
   readonly #address: string;
@@ -87,7 +87,7 @@ export class Client {
         throw new Failure('malformed', 'Too many frames before the sign-in.');
       }
     } catch (error) {
-      this.#office.log.info({ network: this.#office.networkOf(this.#address) }, 'malformed traffic, closing');
+      this.#office.log.info({ network: networkOf(this.#address) }, 'malformed traffic, closing');
       this.#fail(undefined, 'malformed', Failure.from(error).message);
       return this.close(1008, 'malformed');
     }

@@ -9,27 +9,12 @@ import { ownCertificate, type Certificate } from './certificate.ts';
 import { Client } from './client.ts';
 import { openDatabase } from './database.ts';
 import { Directory } from './directory.ts';
-import { Budget, defaultLimits, type Limits } from './limits.ts';
+import { defaultLimits, type Limits } from './limits.ts';
 import { Mailbox } from './mailbox.ts';
+import { networkOf, type Office, openRoom } from './office.ts';
 
 const HEARTBEAT_MS = 20_000;
 const EXPIRY_MS = 60 * 60 * 1000;
-
-/** What a connection may ask of the relay around it. */
-export type Office = {
-  directory: Directory;
-  mailbox: Mailbox;
-  limits: Limits;
-  log: Logger;
-  now: () => number;
-  /** SHA-256 of the TLS public key, 32 bytes. */
-  key: Buffer;
-  arrive(user: string, client: Client): void;
-  leave(client: Client, user: string | undefined): void;
-  clientOf(user: string): Client | undefined;
-  admitsRegistration(address: string): boolean;
-  networkOf(address: string): string;
-};
 
 export type RelayOptions = {
   /** Folder of the database and the TLS key. */
@@ -52,14 +37,6 @@ export type Relay = {
   close(): Promise<void>;
 };
 
-/** The part of an address that an operator needs to block a network, and no more. */
-export function networkOf(address: string): string {
-  const v4 = /(\d+\.\d+\.\d+)\.\d+$/.exec(address)?.[1];
-  if (v4) return `${v4}.0/24`;
-  const [head = ''] = address.split('::');
-  return `${head.split(':').slice(0, 3).join(':')}::/48`;
-}
-
 /** Starts a relay. @throws Failure `port-unusable`, and those of the database and the certificate */
 export async function startRelay(options: RelayOptions): Promise<Relay> {
   const { log, now = Date.now } = options;
@@ -81,7 +58,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     const mailbox = new Mailbox(database, limits, now);
     mailbox.onFault = (error) => log.error({ error: String(error) }, 'the database refused a commit');
     const room = openRoom(limits, now);
-    const office: Office = { ...room, directory, mailbox, limits, log, now, key: certificate.pin, networkOf };
+    const office: Office = { ...room, directory, mailbox, limits, log, now, key: certificate.pin };
     mailbox.onCommit = (recipients) => recipients.forEach((user) => room.clientOf(user)?.catchUp());
     mailbox.expire();
 
@@ -146,43 +123,4 @@ function unusablePort({ port, host }: RelayOptions, cause: Error): Failure {
   return new Failure('port-unusable', `The relay cannot listen on ${host}, port ${port}: ${reason}.`, {
     cause,
   });
-}
-
-/** Who is connected: every client, and the one that speaks for each user. */
-function openRoom(limits: Limits, now: () => number) {
-  const clients = new Map<Client, string>();
-  const byUser = new Map<string, Client>();
-  const registrations = new Map<string, Budget>();
-  return {
-    everybody(visit: (client: Client) => void): void {
-      for (const client of clients.keys()) visit(client);
-    },
-    /** @returns whether there is room for it */
-    enter(client: Client, address: string): boolean {
-      let sameAddress = 0;
-      for (const other of clients.values()) if (other === address) sameAddress++;
-      clients.set(client, address);
-      return clients.size <= limits.connections && sameAddress < limits.connectionsPerAddress;
-    },
-    /** The newest connection of a user replaces the one before. */
-    arrive(user: string, client: Client): void {
-      byUser.get(user)?.close(4001, 'replaced');
-      byUser.set(user, client);
-    },
-    leave(client: Client, user: string | undefined): void {
-      clients.delete(client);
-      if (user !== undefined && byUser.get(user) === client) byUser.delete(user);
-    },
-    clientOf: (user: string): Client | undefined => byUser.get(user),
-    /** Names are for good, so that nobody may take many. */
-    admitsRegistration(address: string): boolean {
-      if (registrations.size > 10_000) registrations.clear();
-      let budget = registrations.get(address);
-      if (!budget) {
-        budget = new Budget(limits.registrationBurst, limits.registrationsPerMinute / 60, now);
-        registrations.set(address, budget);
-      }
-      return budget.afford();
-    },
-  };
 }

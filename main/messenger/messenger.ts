@@ -1,12 +1,9 @@
 // The messenger: where account, connection, contacts, messages, what goes out and what comes in meet.
-import { randomBytes } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Failure } from '../../protocol/failures.ts';
 import { USER_NAME_PATTERN, USER_NAME_RULE } from '../../protocol/fields.ts';
-import { VERSION } from '../../protocol/frames.ts';
 import { safetyNumber } from '../../protocol/safety-number.ts';
-import { signInStatement } from '../../protocol/statements.ts';
 import { type Account, type Joining, loadAccount, markRegistered, type Progress, settle } from './account.ts';
 import { type Ask, Connection, type ConnectionState } from './connection.ts';
 import { type ContactSummary, Contacts } from './contacts.ts';
@@ -18,7 +15,7 @@ import { Notices } from './notices.ts';
 import { Outbox } from './outbox.ts';
 import { ReceptionKeys } from './reception-keys.ts';
 import { type IncomingText, Reception } from './reception.ts';
-import { sign } from './rsa.ts';
+import { logIn, register } from './sign-in.ts';
 
 export type MessengerOptions = {
   /** The profile's folder. */
@@ -264,32 +261,16 @@ export class Messenger extends EventEmitter<Events> {
   async #signIn(ask: Ask): Promise<void> {
     if (this.#account.registered) {
       try {
-        return await this.#present(ask, 'login');
+        return await logIn(ask, this.#account, this.#now());
       } catch (error) {
         if (Failure.from(error).code !== 'unknown-user') throw error;
       }
     }
     const wasRegistered = this.#account.registered;
-    await this.#present(ask, 'register');
+    const receptionKey = this.#receptionKeys.current()!;
+    await register(ask, this.#account, this.#now(), receptionKey);
+    this.#receptionKeys.markPublished(receptionKey);
     markRegistered(this.#database, this.#account);
     if (!wasRegistered) this.emit('ready');
-  }
-
-  async #present(ask: Ask, kind: 'login' | 'register'): Promise<void> {
-    const { identity, name, relayKey } = this.#account;
-    const { nonce } = await ask({ type: 'hello', version: VERSION }, 'challenge');
-    const { fingerprint, spki } = identity.publicKey;
-    const clientNonce = randomBytes(32);
-    const time = this.#now();
-    const statement = { relayKey, user: name, identity: fingerprint, serverNonce: nonce, clientNonce, time };
-    const signature = await sign(identity, signInStatement(kind, statement));
-    const proof = { user: name, clientNonce, time, signature };
-    if (kind === 'login') {
-      await ask({ type: 'login', ...proof, identity: fingerprint }, 'done');
-    } else {
-      const receptionKey = this.#receptionKeys.current()!;
-      await ask({ type: 'register', ...proof, identityKey: spki, receptionKey }, 'done');
-      this.#receptionKeys.markPublished(receptionKey);
-    }
   }
 }

@@ -7,7 +7,8 @@ import { connect } from 'node:tls';
 import { pino } from 'pino';
 import { expect, test, vi } from 'vitest';
 import { sha256 } from '../../protocol/envelope.ts';
-import { networkOf, startRelay } from '../../relay/server.ts';
+import { networkOf } from '../../relay/office.ts';
+import { startRelay } from '../../relay/server.ts';
 import { afterwards, openRelay, temporaryFolder, until } from '../town.ts';
 import { alice, bob, letter, mallory, receptionSpkis, Wire } from './wire.ts';
 

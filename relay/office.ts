@@ -1,0 +1,84 @@
+// What the relay's connections share: directory, mailbox, limits, and who else is connected.
+import type { Logger } from 'pino';
+import type { RelayFailureCode } from '../protocol/failures.ts';
+import type { Directory } from './directory.ts';
+import { Budget, type Limits } from './limits.ts';
+import type { Letter, Mailbox } from './mailbox.ts';
+
+/** What others may ask of a connected client. */
+export type Connected = {
+  heartbeat(): void;
+  /** @param code a WebSocket close code @param reason a failure code, or empty */
+  close(code: number, reason: RelayFailureCode | ''): void;
+  /** Reads on in the mailbox. */
+  catchUp(): void;
+  /** Hands over a letter at once, if it is its turn. @returns whether it did */
+  offer(letter: Letter): boolean;
+};
+
+/** What a connection may ask of the relay around it. */
+export type Office = {
+  directory: Directory;
+  mailbox: Mailbox;
+  limits: Limits;
+  log: Logger;
+  now: () => number;
+  /** SHA-256 of the TLS public key, 32 bytes. */
+  key: Buffer;
+  arrive(user: string, client: Connected): void;
+  leave(client: Connected, user: string | undefined): void;
+  clientOf(user: string): Connected | undefined;
+  admitsRegistration(address: string): boolean;
+};
+
+/** The part of an address that an operator needs to block a network, and no more. */
+export function networkOf(address: string): string {
+  const v4 = /(\d+\.\d+\.\d+)\.\d+$/.exec(address)?.[1];
+  if (v4) return `${v4}.0/24`;
+  const [head = ''] = address.split('::');
+  return `${head.split(':').slice(0, 3).join(':')}::/48`;
+}
+
+type Room = Pick<Office, 'arrive' | 'leave' | 'clientOf' | 'admitsRegistration'> & {
+  everybody(visit: (client: Connected) => void): void;
+  enter(client: Connected, address: string): boolean;
+};
+
+/** Who is connected: every client, and the one that speaks for each user. */
+export function openRoom(limits: Limits, now: () => number): Room {
+  const clients = new Map<Connected, string>();
+  const byUser = new Map<string, Connected>();
+  const registrations = new Map<string, Budget>();
+  return {
+    everybody(visit: (client: Connected) => void): void {
+      for (const client of clients.keys()) visit(client);
+    },
+    /** @returns whether there is room for it */
+    enter(client: Connected, address: string): boolean {
+      let sameAddress = 0;
+      for (const other of clients.values()) if (other === address) sameAddress++;
+      clients.set(client, address);
+      return clients.size <= limits.connections && sameAddress < limits.connectionsPerAddress;
+    },
+    /** The newest connection of a user replaces the one before. */
+    arrive(user: string, client: Connected): void {
+      byUser.get(user)?.close(4001, 'replaced');
+      byUser.set(user, client);
+    },
+    leave(client: Connected, user: string | undefined): void {
+      clients.delete(client);
+      if (user !== undefined && byUser.get(user) === client) byUser.delete(user);
+    },
+    clientOf: (user: string): Connected | undefined => byUser.get(user),
+    /** Names are for good, so that nobody may take many. */
+    admitsRegistration(address: string): boolean {
+      if (registrations.size > 10_000) registrations.clear();
+      let budget = registrations.get(address);
+      if (!budget) {
+        budget = new Budget(limits.registrationBurst, limits.registrationsPerMinute / 60, now);
+        registrations.set(address, budget);
+      }
+      return budget.afford();
+    },
+  };
+}
