@@ -57,11 +57,16 @@ export async function openPerson(
   return Object.assign(messenger, { directory });
 }
 
-/** Starts a messenger, and waits until it is online. */
-export async function bringOnline(messenger: Messenger): Promise<void> {
-  const online = new Promise<void>((resolve) => {
+/** When a messenger is online the next time. */
+export function nextOnline(messenger: Messenger): Promise<void> {
+  return new Promise((resolve) => {
     messenger.on('connection', (state) => state === 'online' && resolve());
   });
+}
+
+/** Starts a messenger, and waits until it is online. */
+export async function bringOnline(messenger: Messenger): Promise<void> {
+  const online = nextOnline(messenger);
   messenger.start();
   await online;
 }

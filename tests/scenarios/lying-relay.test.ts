@@ -8,7 +8,7 @@ import type { Failure } from '../../protocol/failures.ts';
 import type { RelayFrame } from '../../protocol/frames.ts';
 import { RECEPTION_KEY_LIFETIME_MS, receptionKeyStatement } from '../../protocol/statements.ts';
 import { type LyingRelay, openLyingRelay } from '../lying-relay.ts';
-import { arrive, bringOnline, openPerson, openRelay, type TestRelay, until } from '../town.ts';
+import { arrive, bringOnline, nextOnline, openPerson, openRelay, type TestRelay, until } from '../town.ts';
 
 type UserFrame = Extract<RelayFrame, { type: 'user' }>;
 type Delivery = Extract<RelayFrame, { type: 'deliver' }>;
@@ -33,9 +33,7 @@ async function town(): Promise<{ truth: TestRelay; relay: LyingRelay; alice: Mes
 
 /** Cuts the connection, and waits for the next. */
 async function reconnect(relay: LyingRelay, messenger: Messenger): Promise<void> {
-  const online = new Promise<void>((resolve) => {
-    messenger.on('connection', (state) => state === 'online' && resolve());
-  });
+  const online = nextOnline(messenger);
   relay.cut();
   await online;
 }

@@ -6,7 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
 import { encodeInvite } from '../../protocol/invite.ts';
 import { type Event, spawnChat } from '../processes.ts';
-import { arrive, bringOnline, openPerson, openRelay, temporaryFolder, until } from '../town.ts';
+import { arrive, bringOnline, nextOnline, openPerson, openRelay, temporaryFolder, until } from '../town.ts';
 
 test('what is written offline waits in the outbox, across a restart, and leaves when the relay is back', async () => {
   let relay = await openRelay();
@@ -41,13 +41,11 @@ test('a relay that was set up anew with its key: everybody registers again by th
   await until(async () => (await bob.history('alice', 9)).length === 1);
   await relay.close();
   for (const name of ['relay.sqlite', 'relay.sqlite-wal']) rmSync(join(relay.data, name), { force: true });
+  // Whoever isn't back yet can't be written to.
+  const back = Promise.all([nextOnline(alice), nextOnline(bob)]);
   await openRelay({ data: relay.data, port: relay.port });
-  await until(() =>
-    alice.send('bob', 'after').then(
-      () => true,
-      () => false,
-    ),
-  );
+  await back;
+  await alice.send('bob', 'after');
   await until(async () => (await bob.history('alice', 9)).length === 2);
 });
 

@@ -1,0 +1,56 @@
+// Seals one message from alice to bob, shows the envelope's parts, and opens it again.
+import { randomBytes } from 'node:crypto';
+import { decodeBody, encodeText, messageTypes } from '../protocol/body.ts';
+import { decodeEnvelope } from '../protocol/envelope.ts';
+import { Failure } from '../protocol/failures.ts';
+import { generatePrimes, importOpeningKey, importSigningKey } from '../main/messenger/rsa.ts';
+import { authenticate, open, seal } from '../main/messenger/seal.ts';
+
+// Both have an identity key that signs. Bob also has a reception key, which others seal to: he replaces it every
+// week and destroys the old one later, so that a thief of today's keys can't open what came long ago.
+console.log('Making keys for alice and bob.');
+const [alice, bob, bobsReception] = await Promise.all([
+  generatePrimes().then(importSigningKey),
+  generatePrimes().then(importSigningKey),
+  generatePrimes().then(importOpeningKey),
+]);
+
+// Within the seal stands more than the text: a place in a chain and the hash of the envelope before. A relay that
+// drops, swaps or repeats envelopes is found out by these. The first envelope has nothing before it, so zeros.
+const text = 'Hello Bob! 👋\nTea at four?';
+const chain = { chain: randomBytes(8), sequence: 1, previous: Buffer.alloc(32) };
+const inner = { ...chain, sentAt: Date.now(), type: messageTypes.text, body: encodeText(text) };
+
+// First encrypt to bob, then sign as alice: the signature covers exactly the bytes that travel.
+const bytes = await seal({
+  id: randomBytes(16),
+  sender: alice,
+  recipient: bob.publicKey.fingerprint,
+  receptionKey: bobsReception.publicKey,
+  inner,
+});
+const envelope = decodeEnvelope(bytes);
+const { headerBytes, blocks, signature } = envelope;
+console.log(
+  `\nAlice sealed ${Buffer.byteLength(text)} bytes of text in an envelope of ${bytes.length} bytes:`,
+);
+console.log(`  header     ${headerBytes.length} bytes: from whom, to whom, to which key; readable`);
+console.log(`  blocks     ${blocks.length} x ${blocks[0]?.length} bytes: RSA-OAEP; only bob can open them`);
+console.log(`  signature  ${signature.length} bytes: RSA-PSS; whoever knows alice's key can verify it`);
+console.log(`Her words are ${bytes.includes(text) ? 'in' : 'nowhere in'} these bytes.`);
+
+// Bob verifies before he opens: no private key touches anything that isn't certainly from alice and for him.
+await authenticate(envelope, alice.publicKey, bob.publicKey.fingerprint);
+console.log("\nBob verified it: it is alice's, for him, and unchanged.");
+const { type, body } = await open(envelope, bobsReception);
+console.log('Bob opened it:', decodeBody(type, body));
+
+// One bit is enough: the signature no longer fits, and the envelope is refused before it is opened.
+const changed = Buffer.from(bytes);
+changed[headerBytes.length + 100]! ^= 1;
+try {
+  await authenticate(decodeEnvelope(changed), alice.publicKey, bob.publicKey.fingerprint);
+  console.log('\nA flipped bit went unnoticed, which should never happen.');
+} catch (error) {
+  console.log(`\nA flipped bit was refused: ${Failure.from(error).code}.`);
+}
