@@ -7,6 +7,8 @@ const common = { testTimeout: 60_000, hookTimeout: 60_000 };
 
 export default defineConfig({
   test: {
+    // One worker a core: two are what the smallest machines have.
+    maxWorkers: 2,
     projects: [
       { test: { ...common, name: 'crypto', include: crypto } },
       { test: { ...common, name: 'rest', include: ['tests/**/*.test.ts'], exclude: crypto } },

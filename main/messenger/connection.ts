@@ -105,7 +105,7 @@ export class Connection extends EventEmitter<Events> {
 
   #ask<Type extends RelayFrame['type']>(request: Request, type: Type): Promise<Answer<Type>> {
     const socket = this.#socket;
-    if (!socket) return Promise.reject(offline());
+    if (socket?.readyState !== WebSocket.OPEN) return Promise.reject(offline());
     const id = ++this.#lastId;
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
@@ -137,7 +137,13 @@ export class Connection extends EventEmitter<Events> {
     let since = 0;
     try {
       const socket = await this.#open();
-      const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+      const closed = new Promise<void>((resolve) => {
+        socket.once('close', () => {
+          // Whoever waits for an answer, as the sign-in does, needn't wait until the time has run out.
+          if (socket === this.#socket) this.#forsake();
+          resolve();
+        });
+      });
       try {
         await this.#options.signIn((request, type) => this.#ask(request, type));
         if (socket.readyState !== WebSocket.OPEN) throw offline();
@@ -149,7 +155,9 @@ export class Connection extends EventEmitter<Events> {
         socket.terminate();
       }
     } catch (error) {
-      this.#report(Failure.from(error));
+      const failure = Failure.from(error);
+      if (this.#running) this.#report(failure);
+      if (this.#options.final(failure)) this.#running = false;
     }
     this.#drop();
     if (since > 0 && performance.now() - since > GOOD_MS) this.#attempt = 0;
@@ -158,9 +166,7 @@ export class Connection extends EventEmitter<Events> {
   }
 
   #report(failure: Failure): void {
-    if (this.#options.final(failure)) this.#running = false;
     // Being cut off is what the state tells; the same reason isn't told at every attempt.
-    if (!this.#running && !this.#options.final(failure)) return;
     if (failure.code === 'offline' || failure.code === this.#lastFailure) return;
     this.#lastFailure = failure.code;
     this.emit('failure', failure);
@@ -231,6 +237,11 @@ export class Connection extends EventEmitter<Events> {
   #drop(): void {
     this.#socket = undefined;
     this.#setState('offline');
+    this.#forsake();
+  }
+
+  /** Nothing that was asked will be answered any more. */
+  #forsake(): void {
     for (const settle of [...this.#asked.values()]) settle(offline());
   }
 }

@@ -23,7 +23,7 @@ export type MessageRow = {
   state: MessageState;
   /** The sender's clock, milliseconds since 1970. */
   sentAt: number;
-  /** For `missing`: how many; 0 once they have all come after all. */
+  /** For `missing`: how many; 0 once they have all come after all. For `refused`: how many in a row. */
   missing: number;
 };
 
@@ -88,6 +88,16 @@ export class Messages {
 
   insert(message: NewMessage): MessageRow {
     return this.#insert(message, 0);
+  }
+
+  /** Notes that a message was refused. Those that follow each other share a line: there may be thousands. */
+  noteRefused(contact: string, sentAt: number): MessageRow {
+    const last = this.#database.get(
+      'SELECT position, kind, missing FROM messages WHERE contact = ? ORDER BY position DESC LIMIT 1',
+      contact,
+    );
+    if (last?.['kind'] !== 'refused') return this.insertNotice(contact, 'refused', sentAt, 1);
+    return this.setMissing(last['position'] as number, (last['missing'] as number) + 1);
   }
 
   /** A line in the conversation about the conversation. */

@@ -139,7 +139,7 @@ export class Reception {
     if (message.result !== 'opened') {
       const rows = this.#chain.takeUnplaced(from, hash);
       if (message.result === 'unopenable') notices.owe(from, id, 'unopenable');
-      else rows.push(messages.insertNotice(from, 'refused', now()));
+      else rows.push(messages.noteRefused(from, now()));
       return { rows, isNew: false };
     }
     // A message that was sealed again has another envelope in another place, and is still the same message.
@@ -182,7 +182,7 @@ export class Reception {
     const { database, contacts, messages, acknowledge, announce, report, now } = this.#parts;
     try {
       if (contacts.list().some(({ name }) => name === from)) {
-        announce(database.transaction(() => messages.insertNotice(from, 'refused', now())));
+        announce(database.transaction(() => messages.noteRefused(from, now())));
       }
       acknowledge(from, bytes.subarray(2, 18));
       report(failure);

@@ -257,6 +257,8 @@ test('answers of the wrong type, and frames that are none, end the connection, a
       () => false,
     ),
   );
+  // What would end a sign-in for good says nothing when nobody signs in.
+  relay.say({ type: 'failure', code: 'name-taken', detail: '' });
   relay.say('{"type":"deliver"}');
   await until(() => told.failures.some(({ code }) => code === 'not-a-relay'));
   await bob.send('alice', 'still there?');
