@@ -34,6 +34,36 @@ test('what is written offline waits in the outbox, across a restart, and leaves 
   expect(await back.drained(60_000)).toBe(true);
 });
 
+test('a full mailbox holds up what is for its owner, nothing else, and nothing is lost', async () => {
+  const relay = await openRelay({ limits: { mailboxBytesPerSender: 3000 } });
+  const [alice, bob, carol] = await Promise.all([
+    arrive('alice', relay),
+    arrive('bob', relay),
+    arrive('carol', relay),
+  ]);
+  await bob.close();
+  const failures: string[] = [];
+  alice.on('failure', ({ code }) => failures.push(code));
+  const texts = ['one', 'two', 'three', 'four', 'five'];
+  for (const text of texts) await alice.send('bob', text);
+  await until(() => failures.includes('mailbox-full'));
+  await alice.send('carol', 'past the others');
+  await until(async () => (await carol.history('alice', 9)).length === 1);
+  expect((await alice.history('bob', 9)).map(({ state }) => state)).toEqual([
+    ...['sent', 'sent', 'sent'],
+    ...['pending', 'pending'],
+  ]);
+
+  const back = await openPerson('bob', relay.invite, { directory: bob.directory });
+  await bringOnline(back);
+  await until(async () => (await back.history('alice', 9)).length === 3);
+  await alice.close();
+  const again = await openPerson('alice', relay.invite, { directory: alice.directory });
+  await bringOnline(again);
+  await until(async () => (await back.history('alice', 9)).length === 5);
+  expect((await back.history('alice', 9)).map(({ text }) => text)).toEqual(texts);
+});
+
 test('a relay that was set up anew with its key: everybody registers again by themselves, and writes on', async () => {
   const relay = await openRelay();
   const [alice, bob] = await Promise.all([arrive('alice', relay), arrive('bob', relay)]);
