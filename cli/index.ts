@@ -8,7 +8,7 @@ import { Failure } from '../protocol/failures.ts';
 import type { Keychain } from '../main/messenger/keychain.ts';
 import { Messenger } from '../main/messenger/messenger.ts';
 import { print, printFailure, serve } from './json.ts';
-import { converse } from './terminal.ts';
+import { converse, harmless } from './terminal.ts';
 
 type Options = { profile: string; name?: string; invite?: string; json: boolean };
 export type Io = {
@@ -71,7 +71,7 @@ export async function run(args: string[], io: Io): Promise<number> {
   } catch (error) {
     const failure = Failure.from(error);
     if (json) printFailure(io.output, failure);
-    else io.errors.write(`signet-chat: ${failure.message}\n`);
+    else io.errors.write(`signet-chat: ${harmless(failure.message)}\n`);
     if (failure.code === 'internal') io.errors.write(`${inspect(failure.cause)}\n`);
     return 1;
   }

@@ -28,7 +28,7 @@ const notices: Partial<Record<MessageRow['kind'], string>> = {
 
 /** Control characters would let a contact write over one's screen. Line feeds stay, with
  * what follows them indented, so that no line of a text looks like a line of the client; the rest is made visible. */
-const harmless = (text: string): string =>
+export const harmless = (text: string): string =>
   text
     .replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g, '\ufffd')
     .replaceAll('\n', '\n    ');
@@ -69,6 +69,8 @@ export async function converse(
   };
   const fail = (error: unknown): void => print(styleText('red', harmless(Failure.from(error).message)));
   let to: string | undefined;
+  /** For each notice: from how many on it is told again. */
+  const told = new Map<string, number>();
   const prompt = (): void => {
     readline.setPrompt(to ? `${messenger.name} to ${to}: ` : 'To whom? ');
     readline.prompt();
@@ -90,11 +92,13 @@ export async function converse(
     messenger.markRead(from);
   });
   messenger.on('failure', fail);
-  messenger.on('messageChanged', ({ kind, missing, contact, mine, state }) => {
+  messenger.on('messageChanged', ({ id, kind, missing, contact, mine, state }) => {
     if (mine && state === 'failed')
       fail(new Failure('message-refused', `A message to ${contact} could not be sent.`));
     const notice = notices[kind];
-    if (notice && !(kind === 'missing' && missing === 0)) print(grey(`-- ${contact}: ${notice} --`));
+    // Told when it is new or grows; that something came after all needs no line.
+    if (notice && missing >= (told.get(id) ?? -1)) print(grey(`-- ${contact}: ${notice} --`));
+    told.set(id, missing + 1);
   });
   messenger.start();
   prompt();

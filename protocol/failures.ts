@@ -15,6 +15,8 @@ export const relayFailures = {
     'The relay did not accept the new reception key. Check the clock of this computer.',
   'envelope-refused': 'The relay did not accept the envelope: its sender or recipient is not the one named.',
   'mailbox-full': "The recipient's mailbox on the relay is full. It empties when the recipient comes online.",
+  'envelope-waiting':
+    'An earlier envelope of this message still waits for its recipient. It is sent again in a while.',
   'relay-full':
     "The relay can't store anything: its disk is full or failing. Its operator has to look after it.",
   busy: 'The relay has too many connections from here, or is too busy. Trying again in a while helps.',

@@ -41,7 +41,9 @@ export class Mailbox {
     this.#limits = limits;
     this.#now = now;
     this.#statements = {
-      exists: database.prepare('SELECT 1 FROM mailbox WHERE recipient = ? AND sender = ? AND message = ?'),
+      exists: database.prepare(
+        'SELECT envelope FROM mailbox WHERE recipient = ? AND sender = ? AND message = ?',
+      ),
       insert: database.prepare(
         'INSERT OR IGNORE INTO mailbox (recipient, sender, message, received, envelope) VALUES (?, ?, ?, ?, ?)',
       ),
@@ -62,18 +64,23 @@ export class Mailbox {
 
   /** Takes a letter. @param push tries to hand it to its recipient at once, and tells whether it did
    * @returns when the letter is on a disk; a letter that is here already is accepted as it is
-   * @throws Failure `mailbox-full`, `relay-full` */
+   * @throws Failure `mailbox-full`, `relay-full`, `envelope-waiting` */
   put(letter: Letter, push: () => boolean): Promise<void> {
     const key = keyOf(letter);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const pending = this.#pending.get(key);
     if (pending) {
+      assertSame(letter, pending.letter.envelope);
       pending.outcomes.push({ resolve, reject });
       return promise;
     }
-    if (this.#statements.exists.get(letter.recipient, letter.sender, letter.message)) {
+    const stored = this.#statements.exists.get(letter.recipient, letter.sender, letter.message)?.['envelope'];
+    if (stored) {
       // Acknowledged, but its deletion isn't committed yet: this is a new letter under the id of an old one.
-      if (!this.#acknowledged.has(key)) return Promise.resolve();
+      if (!this.#acknowledged.has(key)) {
+        assertSame(letter, stored as Uint8Array);
+        return Promise.resolve();
+      }
       this.#removeAcknowledged();
       if (this.#acknowledged.has(key)) throw Failure.fromRelay('relay-full');
     }
@@ -255,4 +262,10 @@ export class Mailbox {
     if (left > 0) usage.set(sender, left);
     else usage.delete(sender);
   }
+}
+
+/** A message that was sealed again has its old id and other bytes. To accept it while the old ones wait would lose
+ * it; to replace them, too, since an acknowledgement names the id alone. */
+function assertSame(letter: Letter, waiting: Uint8Array): void {
+  if (!letter.envelope.equals(waiting)) throw Failure.fromRelay('envelope-waiting');
 }

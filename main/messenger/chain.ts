@@ -45,7 +45,7 @@ export class Chain {
       const hasHistory =
         this.#database.get('SELECT 1 FROM seen WHERE contact = ? LIMIT 1', contact) !== undefined;
       if (hasHistory) notices.push(this.#messages.insertNotice(contact, 'restarted', this.#now()));
-      last = hasHistory ? 0 : sequence - 1;
+      last = hasHistory || this.#hasUnplaced(contact) ? 0 : sequence - 1;
     }
     if (sequence > last + 1) notices.push(...this.#openGap(contact, chain, last + 1, sequence - 1));
     else if (sequence <= last) notices.push(...this.#fill(contact, chain, sequence));
@@ -77,6 +77,10 @@ export class Chain {
       next ? 1 : 0,
     );
     return next ? this.#fill(contact, next['chain'] as Buffer, (next['sequence'] as number) - 1) : [];
+  }
+
+  #hasUnplaced(contact: string): boolean {
+    return this.#database.get('SELECT 1 FROM unplaced WHERE contact = ? LIMIT 1', contact) !== undefined;
   }
 
   #openGap(contact: string, chain: Buffer, first: number, last: number): MessageRow[] {

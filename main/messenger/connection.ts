@@ -1,7 +1,7 @@
 // The connection to the relay: made again whenever it is lost, signed in, with requests and their answers.
 import { EventEmitter } from 'node:events';
 import { WebSocket } from 'ws';
-import { Failure } from '../../protocol/failures.ts';
+import { Failure, type RelayFailureCode, relayFailures } from '../../protocol/failures.ts';
 import { MAX_FRAME_BYTES } from '../../protocol/fields.ts';
 import {
   type ClientFrame,
@@ -44,6 +44,10 @@ const HEARTBEAT_MS = 15_000;
 /** A connection that lasted this long was a good one: the next failure starts the backoff afresh. */
 const GOOD_MS = 5000;
 
+/** From here on the backoff has reached its cap. */
+const PATIENT_ATTEMPT = 6;
+
+const isRelayFailure = (reason: string): reason is RelayFailureCode => Object.hasOwn(relayFailures, reason);
 const offline = (): Failure => new Failure('offline', 'There is no connection to the relay now.');
 
 export class Connection extends EventEmitter<Events> {
@@ -135,10 +139,12 @@ export class Connection extends EventEmitter<Events> {
   async #connect(): Promise<void> {
     this.#setState('connecting');
     let since = 0;
+    let reason = '';
     try {
       const socket = await this.#open();
       const closed = new Promise<void>((resolve) => {
-        socket.once('close', () => {
+        socket.once('close', (_code, told) => {
+          reason = told.toString();
           // Whoever waits for an answer, as the sign-in does, needn't wait until the time has run out.
           if (socket === this.#socket) this.#forsake();
           resolve();
@@ -148,19 +154,23 @@ export class Connection extends EventEmitter<Events> {
         await this.#options.signIn((request, type) => this.#ask(request, type));
         if (socket.readyState !== WebSocket.OPEN) throw offline();
         since = performance.now();
-        this.#lastFailure = undefined;
         this.#setState('online');
         await closed;
+        throw offline();
       } finally {
         socket.terminate();
       }
     } catch (error) {
-      const failure = Failure.from(error);
+      // Why the relay has closed says more than that it has.
+      const failure = isRelayFailure(reason) ? Failure.fromRelay(reason) : Failure.from(error);
+      // Two copies of one profile would go on to replace each other.
+      if (failure.code === 'replaced') this.#attempt = PATIENT_ATTEMPT;
       if (this.#running) this.#report(failure);
       if (this.#options.final(failure)) this.#running = false;
     }
     this.#drop();
-    if (since > 0 && performance.now() - since > GOOD_MS) this.#attempt = 0;
+    if (this.#attempt < PATIENT_ATTEMPT && since > 0 && performance.now() - since > GOOD_MS)
+      this.#attempt = 0;
     if (!this.#running) return;
     this.#retry = setTimeout(() => void this.#connect(), backoff(this.#attempt++, this.#options.random));
   }
@@ -206,6 +216,8 @@ export class Connection extends EventEmitter<Events> {
   #watch(socket: WebSocket): void {
     let alive = true;
     const timer = setInterval(() => {
+      // Paused, it can't hear an answer.
+      if (socket.isPaused) return;
       if (!alive) return socket.terminate();
       alive = false;
       socket.ping();

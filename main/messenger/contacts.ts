@@ -74,9 +74,11 @@ export class Contacts {
   }
 
   /** Whom to seal to. Asks the relay once a connection; offline, what is known will do until it expires.
+   * @param anew asks in any case: what is known has turned out to be old
    * @throws Failure `unknown-user`, `identity-changed`, `identity-invalid`, `reception-key-...`, `offline` */
-  async forSending(name: string): Promise<Recipient> {
-    if (this.#isOnline() && !this.#fresh.has(name)) await this.#refresh(name);
+  async forSending(name: string, anew = false): Promise<Recipient> {
+    if (anew) await this.#refresh(name);
+    else if (this.#isOnline() && !this.#fresh.has(name)) await this.#refreshIfPossible(name);
     const row = this.#row(name);
     if (row?.['offered']) throw changed(name);
     if (!row?.['key']) {
@@ -139,10 +141,9 @@ export class Contacts {
     );
   }
 
-  /** Before a new connection's first look-up, nothing is fresh. @param name only this one, after a key was refused */
-  stale(name?: string): void {
-    if (name === undefined) this.#fresh.clear();
-    else this.#fresh.delete(name);
+  /** Before a new connection's first look-up, nothing is fresh. */
+  stale(): void {
+    this.#fresh.clear();
   }
 
   chainEnd(name: string): ChainEnd {
@@ -179,6 +180,16 @@ export class Contacts {
       randomBytes(8),
       Buffer.alloc(32),
     );
+  }
+
+  /** A connection that is dying must not keep a message from the outbox. */
+  async #refreshIfPossible(name: string): Promise<void> {
+    try {
+      await this.#refresh(name);
+    } catch (error) {
+      const isLost = ['offline', 'timeout'].includes(Failure.from(error).code);
+      if (!isLost || !this.#row(name)?.['key']) throw error;
+    }
   }
 
   async #refresh(name: string): Promise<void> {
@@ -236,7 +247,11 @@ async function checkIntroduction(
   if (receptionKey.expires - receptionKey.created !== RECEPTION_KEY_LIFETIME_MS)
     throw invalid('its dates are wrong');
   if (receptionKey.created > now + CLOCK_TOLERANCE_MS) {
-    throw invalid("the key is from the future (or this computer's clock is behind)");
+    // It passes: what was delivered waits until the clocks agree.
+    throw new Failure(
+      'clock-wrong',
+      `By this computer's clock, ${name} made a key in the future. One clock is wrong.`,
+    );
   }
   return { name, identity, receptionKey };
 }

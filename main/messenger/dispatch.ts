@@ -139,9 +139,10 @@ export class Dispatch {
     }
   }
 
-  async #seal(to: string, id: Buffer, { type, body }: Encoded): Promise<Sealed> {
+  /** @param anew somebody's keys were lost or replaced: what is known may be as old, so the relay is asked */
+  async #seal(to: string, id: Buffer, { type, body }: Encoded, anew = false): Promise<Sealed> {
     const { account, contacts, now } = this.#parts;
-    const { receptionKey, fingerprint } = await contacts.forSending(to);
+    const { receptionKey, fingerprint } = await contacts.forSending(to, anew);
     const { chain, sequence, previous } = contacts.chainEnd(to);
     const sentAt = now();
     const inner = { chain, sequence: sequence + 1, previous, sentAt, type, body };
@@ -169,13 +170,11 @@ export class Dispatch {
   }
 
   async #sendNotices(contact: string): Promise<void> {
-    const { notices, contacts } = this.#parts;
+    const { notices } = this.#parts;
     for (const kind of noticeKinds) {
       for (let ids = notices.due(contact, kind); ids.length > 0; ids = notices.due(contact, kind)) {
-        // Somebody's keys were lost or replaced. An answer to an old key would be lost, too: ask for the newest.
-        if (kind === 'unopenable') contacts.stale(contact);
         const id = randomBytes(16);
-        const envelope = await this.#seal(contact, id, encodeNotice(kind, ids));
+        const envelope = await this.#seal(contact, id, encodeNotice(kind, ids), kind === 'unopenable');
         this.#post(contact, id, envelope, () => {
           notices.settle(contact, kind, ids, id);
           return undefined;
@@ -186,7 +185,7 @@ export class Dispatch {
 
   /** Seals a message again, to the contact's current key, under its old id and in a new place. */
   async #reseal(contact: string, id: Buffer): Promise<void> {
-    const { database, contacts, messages, announce } = this.#parts;
+    const { database, messages, announce } = this.#parts;
     const due = database.get(
       'SELECT reseals FROM messages WHERE contact = ? AND mine = 1 AND id = ? AND reseal_due = 1',
       contact,
@@ -210,9 +209,7 @@ export class Dispatch {
     }
     const body = await messages.text(contact, id);
     if (!body) return;
-    // What is known of the contact's key led to this: ask the relay again.
-    contacts.stale(contact);
-    const envelope = await this.#seal(contact, id, { type: messageTypes.text, body });
+    const envelope = await this.#seal(contact, id, { type: messageTypes.text, body }, true);
     this.#post(contact, id, envelope, () => {
       settle();
       return undefined;

@@ -79,7 +79,6 @@ export class Messenger extends EventEmitter<Events> {
       if (invite?.inviter && invite.inviter.name !== account.name) {
         messenger.#contacts.pin(invite.inviter.name, invite.inviter.identity);
       }
-      messenger.#receptionKeys.destroyExpired();
       if (await messenger.#receptionKeys.rotate()) onProgress({ step: 4, of: 4 });
       return messenger;
     } catch (error) {
@@ -118,7 +117,7 @@ export class Messenger extends EventEmitter<Events> {
         this.#advance(contact, id, 'failed');
         report(failure);
       },
-      paused: (_whom, failure) => report(failure),
+      paused: (_whom, failure) => failure.code !== 'envelope-waiting' && report(failure),
       failed: report,
     });
     const parts = {
@@ -137,6 +136,7 @@ export class Messenger extends EventEmitter<Events> {
       receptionKeys: this.#receptionKeys,
       dispatch: this.#dispatch,
       acknowledge: (from, id) => this.#connection.acknowledge(from, id),
+      redeliver: () => this.#connection.restart(),
       setReading: (reading) => this.#connection.setReading(reading),
       announceText: (text) => this.emit('message', text),
     });
@@ -165,8 +165,7 @@ export class Messenger extends EventEmitter<Events> {
    * @throws Failure `name-invalid`, `text-empty`, `text-too-long`, `unknown-user`, `identity-changed`,
    *   `reception-key-...`, `offline`, `disk-full` */
   async send(to: string, text: string): Promise<MessageRow> {
-    if (!USER_NAME_PATTERN.test(to)) throw new Failure('name-invalid', USER_NAME_RULE);
-    if (to === this.name) throw new Failure('name-invalid', 'That is your own name. Write to somebody else.');
+    this.#assertOther(to);
     return this.#dispatch.sendText(to, text);
   }
 
@@ -192,7 +191,7 @@ export class Messenger extends EventEmitter<Events> {
 
   /** The safety number with a contact: 60 digits. @throws Failure `offline`, `unknown-user`, ... if it is new */
   async safetyNumber(contact: string): Promise<string> {
-    if (!USER_NAME_PATTERN.test(contact)) throw new Failure('name-invalid', USER_NAME_RULE);
+    this.#assertOther(contact);
     const { spki } = await this.#contacts.identity(contact);
     return safetyNumber(
       { user: this.name, spki: this.#account.identity.publicKey.spki },
@@ -205,7 +204,8 @@ export class Messenger extends EventEmitter<Events> {
   async upkeep(): Promise<void> {
     try {
       this.#notices.forgetOld();
-      this.#receptionKeys.destroyExpired();
+      // Only when the relay has agreed with this clock: what a wrong one destroys is gone.
+      if (this.#connection.online) this.#receptionKeys.destroyExpired();
       await this.#receptionKeys.rotate();
       const receptionKey = this.#receptionKeys.unpublished();
       if (!receptionKey || !this.#connection.online) return;
@@ -236,10 +236,16 @@ export class Messenger extends EventEmitter<Events> {
   async #close(): Promise<void> {
     clearInterval(this.#upkeep);
     await this.#reception.close();
-    await this.#dispatch.close();
+    // First: whatever waits for an answer of the relay needn't wait any longer.
     this.#connection.stop();
+    await this.#dispatch.close();
     this.#outbox.setOnline(false);
     this.#database.close();
+  }
+
+  #assertOther(name: string): void {
+    if (!USER_NAME_PATTERN.test(name)) throw new Failure('name-invalid', USER_NAME_RULE);
+    if (name === this.name) throw new Failure('name-invalid', 'That is your own name. Name somebody else.');
   }
 
   #advance(contact: string, id: Buffer, state: 'sent' | 'failed'): void {

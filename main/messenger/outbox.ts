@@ -77,7 +77,8 @@ export class Outbox {
       this.#settle(position, () => this.#events.accepted(contact, id));
     } catch (error) {
       const failure = Failure.from(error);
-      if (failure.code === 'mailbox-full') this.#block(contact, failure);
+      if (failure.code === 'mailbox-full' || failure.code === 'envelope-waiting')
+        this.#block(contact, failure);
       else if (failure.code === 'relay-full') this.#block('everybody', failure);
       else if (failure.code === 'unknown-user' || failure.code === 'envelope-refused') {
         this.#settle(position, () => this.#events.refused(contact, id, failure));

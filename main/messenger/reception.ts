@@ -26,6 +26,8 @@ type Parts = {
   dispatch: Dispatch;
   now: () => number;
   acknowledge: (from: string, id: Buffer) => void;
+  /** Has the relay deliver again what wasn't acknowledged. */
+  redeliver: () => void;
   /** Stops or resumes the flow from the relay. */
   setReading: (reading: boolean) => void;
   announce: (row: MessageRow) => void;
@@ -46,6 +48,8 @@ type Checked = { envelope: Envelope; hash: Buffer; stranger: Introduction | unde
 const CONCURRENCY = 2 * availableParallelism();
 /** Above this many waiting envelopes the relay isn't read from, until there are half as many. */
 const MAX_WAITING = 512;
+/** How long to wait before what failed for a passing reason is delivered again. */
+const LATER_MS = 20_000;
 
 export class Reception {
   readonly #parts: Parts;
@@ -54,6 +58,7 @@ export class Reception {
   /** Envelopes are opened side by side, and stored in the order in which they came. */
   readonly #storing = pLimit(1);
   #waiting = 0;
+  #later: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(parts: Parts) {
@@ -63,7 +68,7 @@ export class Reception {
 
   /** Takes what the relay delivers. @param from the sender's user name, as the relay says */
   take(from: string, bytes: Buffer): void {
-    if (++this.#waiting === MAX_WAITING) this.#parts.setReading(false);
+    if (++this.#waiting >= MAX_WAITING) this.#parts.setReading(false);
     const checked = this.#opening(() => this.#check(from, bytes));
     // It is awaited in its turn; until then its failure is no unhandled one.
     checked.catch(() => {});
@@ -79,6 +84,7 @@ export class Reception {
   /** Waits for what is being stored, and takes nothing more. */
   async close(): Promise<void> {
     this.#closed = true;
+    clearTimeout(this.#later);
     await this.#storing(() => {});
   }
 
@@ -122,9 +128,19 @@ export class Reception {
     } catch (error) {
       const failure = Failure.from(error);
       if (isFinal(failure)) this.#refuse(from, bytes, failure);
-      // Not acknowledged: the relay delivers it again on the next connection.
-      else if (failure.code !== 'offline') report(failure);
+      else this.#tryLater(failure);
     }
+  }
+
+  /** The reason passes (a full disk, a relay that is busy): not acknowledged, so that it is delivered again. */
+  #tryLater(failure: Failure): void {
+    // Without a connection there will be a new one, and with it all that is not acknowledged.
+    if (failure.code === 'offline' || this.#closed) return;
+    this.#parts.report(failure);
+    this.#later ??= setTimeout(() => {
+      this.#later = undefined;
+      this.#parts.redeliver();
+    }, LATER_MS);
   }
 
   /** @returns what changed in the conversation, and whether the message is one that wasn't taken before */
