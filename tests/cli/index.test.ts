@@ -90,6 +90,8 @@ test.each([
   [['--name', 'alice', '--invite', 'https://example.org'], 'invite-invalid', /does not start with signet/],
   [['--name', 'alice', '--invite', INVITE.slice(0, -1)], 'invite-invalid', /"key" is not 32 bytes/],
   [['--name', 'alice', '--invite', `${INVITE}&x=1`], 'invite-invalid', /unknown part "x"/],
+  // An invite comes from others: what it holds must not write over the screen.
+  [['--name', 'alice', '--invite', `${INVITE}&%1b%5b2J=1`], 'invite-invalid', /unknown part ".{1,2}\[2J"/],
   [['--name', 'alice', '--invite', INVITE.replace('v=1', 'v=2')], 'invite-invalid', /another version/],
   [['--name', 'alice', '--invite', INVITE.replace('%3A1&', '%3A0&')], 'invite-invalid', /0 is no port/],
 ])('a wrong name or invite gets a sentence: %j', async (args, code, sentence) => {
@@ -100,6 +102,7 @@ test.each([
   expect(json.errors()).toBe('');
   expect(text.errors()).toMatch(sentence);
   expect(text.errors()).toMatch(/^signet-chat: .*\n$/);
+  expect(text.errors()).not.toContain('\u001b');
   expect(text.output()).toBe('');
 });
 

@@ -2,6 +2,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import type { Letter } from '../../relay/mailbox.ts';
 import { MAILBOX_LIFETIME_MS } from '../../protocol/statements.ts';
 import { openRelay, temporaryFolder, type TestRelay, until } from '../town.ts';
 import { openMailbox, toBob } from './bare-mailbox.ts';
@@ -96,6 +97,22 @@ test('a letter stays until its recipient, and nobody else, acknowledges it', asy
   await second.settle();
   await again.close();
   expect(lettersIn(relay.data)).toEqual([]);
+});
+
+test('other bytes under the id of a letter that waits are not accepted: they would be lost', async () => {
+  const { mailbox } = openMailbox();
+  const first = toBob();
+  const resealed = { ...toBob(), message: first.message };
+  const put = async (one: Letter): Promise<void> => mailbox.put(one, () => false);
+  const accepted = put(first);
+  await expect(put(resealed)).rejects.toMatchObject({ code: 'envelope-waiting' });
+  await accepted;
+  await expect(put(resealed)).rejects.toMatchObject({ code: 'envelope-waiting' });
+  await put(first);
+  expect(mailbox.read('bob', 0, 9).letters).toMatchObject([{ envelope: first.envelope }]);
+  mailbox.acknowledge(first);
+  await put(resealed);
+  expect(mailbox.read('bob', 0, 9).letters).toMatchObject([{ envelope: resealed.envelope }]);
 });
 
 test('after the acknowledgement the id is free again', async () => {

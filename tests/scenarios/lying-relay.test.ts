@@ -264,3 +264,19 @@ test('answers of the wrong type, and frames that are none, end the connection, a
   await bob.send('alice', 'still there?');
   await until(() => told.texts.includes('still there?'));
 });
+
+test('what could not be checked for a passing reason is delivered again, and nothing is lost', async () => {
+  const { relay, alice, bob } = await town();
+  const told = watch(alice);
+  let refusals = 0;
+  relay.lies = {
+    toClient: (frame) => {
+      if (frame.type !== 'user' || refusals++ > 0) return [frame];
+      return [{ type: 'failure', id: frame.id, code: 'relay-full', detail: '' }];
+    },
+  };
+  await bob.send('alice', 'from somebody new');
+  await until(() => told.failures.some(({ code }) => code === 'relay-full'));
+  expect(told.texts).toEqual([]);
+  await until(() => told.texts.length === 1);
+});

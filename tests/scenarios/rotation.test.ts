@@ -195,3 +195,26 @@ test('what a contact has confirmed is not sealed again, and a receipt that could
   expect(wire.delivered[0]!.id).not.toBe(id);
   expect((await carol.history('alice', 9)).map(({ text }) => text)).toEqual(['confirmed']);
 });
+
+test('a start with a clock that is years ahead destroys nothing, and leaves nothing behind', async () => {
+  const relay = await openRelay();
+  const [alice, bob] = await Promise.all([arrive('alice', relay), arrive('bob', relay)]);
+  const { directory } = bob;
+  await bob.close();
+  await alice.send('bob', 'on its way');
+  const ahead = (): number => Date.now() + 4 * 365 * DAY;
+  const early = await openPerson('bob', relay.invite, { directory, now: ahead });
+  const failure = new Promise((resolve) => early.on('failure', resolve));
+  early.start();
+  expect(await failure).toMatchObject({ code: 'clock-wrong' });
+  await early.upkeep();
+  await early.close();
+  expect(storedKeys(directory)).toHaveLength(2);
+
+  const right = await openPerson('bob', relay.invite, { directory });
+  const texts = receives(right);
+  await bringOnline(right);
+  await until(() => texts.includes('on its way'));
+  await right.close();
+  expect(storedKeys(directory)).toHaveLength(1);
+});
