@@ -141,29 +141,33 @@ test('whoever is away for over 37 days is not written to, and the sentence says 
   });
 });
 
-/** A client of bob's whose reception keys are always gone: it answers each envelope of alice's with `unopenable`. */
-async function openForgetfulBob(
-  relay: TestRelay,
-): Promise<{ wire: Wire; answer: (id: string) => Promise<void> }> {
+/** A client of bob's whose reception keys are always gone. */
+async function openForgetfulBob(relay: TestRelay): Promise<{
+  wire: Wire;
+  /** Says something to alice, sealed and in its place in the chain. */
+  say: (body: Parameters<typeof encodeBody>[0]) => Promise<void>;
+  /** Answers an envelope with `unopenable`. */
+  answer: (id: string) => Promise<void>;
+}> {
   const wire = await Wire.signedIn(relay, bob);
   const chain = randomBytes(8);
   let sequence = 0;
   let previous: Buffer = Buffer.alloc(32);
-  const answer = async (id: string): Promise<void> => {
+  const say = async (said: Parameters<typeof encodeBody>[0]): Promise<void> => {
     const found = await wire.ask({ type: 'lookup', user: 'alice' });
     if (found.type !== 'user') throw new Error('alice is not there');
-    const { type, body } = encodeBody({ type: 'unopenable', ids: [Buffer.from(id, 'hex')] });
     const envelope = await seal({
       id: randomBytes(16),
       sender: bob.identity,
       recipient: (await importPublicKey(found.identityKey)).fingerprint,
       receptionKey: await importPublicKey(found.receptionKey.key),
-      inner: { chain, sequence: ++sequence, previous, sentAt: Date.now(), type, body },
+      inner: { chain, sequence: ++sequence, previous, sentAt: Date.now(), ...encodeBody(said) },
     });
     previous = sha256(envelope);
     await wire.ask({ type: 'send', to: 'alice', envelope });
   };
-  return { wire, answer };
+  const answer = (id: string): Promise<void> => say({ type: 'unopenable', ids: [Buffer.from(id, 'hex')] });
+  return { wire, say, answer };
 }
 
 test('a message is sealed again three times, each time anew; then it has failed', async () => {
@@ -182,18 +186,39 @@ test('a message is sealed again three times, each time anew; then it has failed'
   expect(new Set(copies.map(({ envelope }) => envelope.toString('hex'))).size).toBe(4);
 });
 
-test('what a contact has confirmed is not sealed again, and a receipt that could not be opened is sent again', async () => {
+test('what a contact has confirmed, or is not his, is not sealed again', async () => {
   const relay = await openRelay();
   const [alice, carol] = await Promise.all([arrive('alice', relay), arrive('carol', relay)]);
-  const { wire, answer } = await openForgetfulBob(relay);
-  const { id } = await alice.send('carol', 'confirmed');
-  await until(async () => (await alice.history('carol', 1))[0]?.state === 'delivered');
-  // Of another contact's message bob can't say anything.
-  await answer(id);
-  await alice.send('bob', 'one');
+  const { wire, say, answer } = await openForgetfulBob(relay);
+  const toCarol = await alice.send('carol', 'for carol');
+  const toBob = await alice.send('bob', 'for bob');
   await until(() => wire.delivered.length === 1);
-  expect(wire.delivered[0]!.id).not.toBe(id);
-  expect((await carol.history('alice', 9)).map(({ text }) => text)).toEqual(['confirmed']);
+  await say({ type: 'receipt', kind: 'delivered', ids: [Buffer.from(toBob.id, 'hex')] });
+  await answer(toBob.id);
+  await answer(toCarol.id);
+  // Alice takes them in order: when this receipt has taken effect, she is through with all of them.
+  await say({ type: 'receipt', kind: 'read', ids: [Buffer.from(toBob.id, 'hex')] });
+  await until(async () => (await alice.history('bob', 1))[0]?.state === 'read');
+  await alice.drained(60_000);
+  expect(wire.delivered.map(({ id }) => id)).toEqual([toBob.id]);
+  expect((await carol.history('alice', 9)).map(({ text }) => text)).toEqual(['for carol']);
+});
+
+test('a receipt that could not be opened is told again in another envelope, three times', async () => {
+  const relay = await openRelay();
+  const alice = await arrive('alice', relay);
+  const { wire, say, answer } = await openForgetfulBob(relay);
+  await say({ type: 'text', text: 'please confirm' });
+  for (let times = 1; times <= 4; times++) {
+    await until(() => wire.delivered.length === times);
+    await answer(wire.delivered.at(-1)!.id);
+  }
+  // Alice takes them in order: the receipt for this one comes after any fifth telling.
+  await say({ type: 'text', text: 'and this' });
+  await until(() => wire.delivered.length === 5);
+  await alice.drained(60_000);
+  expect(new Set(wire.delivered.map(({ id }) => id)).size).toBe(5);
+  expect(await alice.history('bob', 9)).toHaveLength(2);
 });
 
 test('a start with a clock that is years ahead destroys nothing, and leaves nothing behind', async () => {
