@@ -41,7 +41,7 @@ type Options = {
 const ANSWER_TIMEOUT_MS = 20_000;
 /** A ping each 15 s, an answer within 15 s: a dead peer is noticed in 30 s. */
 const HEARTBEAT_MS = 15_000;
-/** A connection that lasted this long was a good one: the next failure starts the backoff afresh. */
+/** A connection that lasted this long was a good one: the backoff starts afresh, and any failure is told again. */
 const GOOD_MS = 5000;
 
 /** From here on the backoff has reached its cap. */
@@ -140,6 +140,7 @@ export class Connection extends EventEmitter<Events> {
     this.#setState('connecting');
     let since = 0;
     let reason = '';
+    let isReplaced = false;
     try {
       const socket = await this.#open();
       const closed = new Promise<void>((resolve) => {
@@ -163,14 +164,18 @@ export class Connection extends EventEmitter<Events> {
     } catch (error) {
       // Why the relay has closed says more than that it has.
       const failure = isRelayFailure(reason) ? Failure.fromRelay(reason) : Failure.from(error);
-      // Two copies of one profile would go on to replace each other.
-      if (failure.code === 'replaced') this.#attempt = PATIENT_ATTEMPT;
+      isReplaced = failure.code === 'replaced';
       if (this.#running) this.#report(failure);
-      if (this.#options.final(failure)) this.#running = false;
+      // Only a sign-in can end for good: whoever was signed in may be so again.
+      if (since === 0 && this.#options.final(failure)) this.#running = false;
     }
     this.#drop();
-    if (this.#attempt < PATIENT_ATTEMPT && since > 0 && performance.now() - since > GOOD_MS)
+    if (since > 0 && performance.now() - since > GOOD_MS) {
       this.#attempt = 0;
+      this.#lastFailure = undefined;
+    }
+    // Two copies of one profile would go on to replace each other.
+    if (isReplaced) this.#attempt = PATIENT_ATTEMPT;
     if (!this.#running) return;
     this.#retry = setTimeout(() => void this.#connect(), backoff(this.#attempt++, this.#options.random));
   }
