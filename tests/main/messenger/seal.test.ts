@@ -171,6 +171,13 @@ describe('attacks', () => {
     expect(await isTaken(await make(randomBytes(32)))).toBe(false);
   });
 
+  test('rightly sealed to bob’s key, but addressed to another: refused before it is opened', async () => {
+    const inner = innerOf(Buffer.from('Hello'));
+    const to = { id: randomBytes(16), sender: alice, receptionKey: bobReception.publicKey, inner };
+    expect(await isTaken(await seal({ ...to, recipient: bob.publicKey.fingerprint }))).toBe(true);
+    expect(await isTaken(await seal({ ...to, recipient: mallory.publicKey.fingerprint }))).toBe(false);
+  });
+
   test('another reception key does not open it', async () => {
     const envelope = decodeEnvelope(await sealed(Buffer.from('Hello')));
     await expect(open(envelope, otherReception)).rejects.toThrow(/could not be opened/);
