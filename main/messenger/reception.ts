@@ -105,7 +105,10 @@ export class Reception {
       const stored = isShown ? await messages.sealText(inner.body) : undefined;
       return { ...authentic, result: 'opened', inner, body, stored };
     } catch (error) {
-      return { ...authentic, result: 'refused', failure: Failure.from(error) };
+      const failure = Failure.from(error);
+      // Anything else is our own trouble, not the envelope's: it is delivered again.
+      if (failure.code !== 'message-refused') throw failure;
+      return { ...authentic, result: 'refused', failure };
     }
   }
 
