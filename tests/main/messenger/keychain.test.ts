@@ -26,12 +26,13 @@ function startDaemon(
   env: Environment,
   input = '',
 ): { first: Promise<string>; end(): Promise<void> } {
-  const child = spawn(args[0]!, args.slice(1), { env, stdio: ['pipe', 'pipe', 'ignore'] });
+  // Without input, no pipe: a daemon that closes its end at once would break it.
+  const child = spawn(args[0]!, args.slice(1), { env, stdio: [input ? 'pipe' : 'ignore', 'pipe', 'ignore'] });
   const exit = new Promise<void>((resolve) => child.on('close', () => resolve()));
   const first = new Promise<string>((resolve) => {
-    child.stdout.setEncoding('utf8').once('data', (text: string) => resolve(text.trim()));
+    child.stdout!.setEncoding('utf8').once('data', (text: string) => resolve(text.trim()));
   });
-  child.stdin.end(input);
+  child.stdin?.end(input);
   const end = async (): Promise<void> => {
     child.kill();
     await exit;
