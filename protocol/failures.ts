@@ -51,6 +51,7 @@ export const localFailures = [
   'keychain-item-missing',
   'keychain-item-damaged',
   'folder-in-use',
+  'profile-new',
   'profile-differs',
   'folder-unusable',
   'database-damaged',

@@ -36,14 +36,14 @@ export type Progress = { step: number; of: number };
 const FIRST_START_STEPS = 4;
 
 /** Writes down who this profile is to be. @returns the invite, if one was given
- * @throws Failure `name-invalid`, `invite-invalid`, `profile-differs` */
+ * @throws Failure `name-invalid`, `invite-invalid`, `profile-new`, `profile-differs` */
 export function settle(database: Database, { name, invite: link }: Joining): Invite | undefined {
   if (name !== undefined && !USER_NAME_PATTERN.test(name)) throw new Failure('name-invalid', USER_NAME_RULE);
   const invite = link === undefined ? undefined : decodeInvite(link);
   const existing = database.get('SELECT name, relay_key, registered FROM account');
   if (!existing) {
-    if (name === undefined) throw new Failure('name-invalid', 'This profile is new: it needs a user name.');
-    if (!invite) throw new Failure('invite-invalid', 'This profile is new: it needs an invite to a relay.');
+    if (name === undefined) throw new Failure('profile-new', 'This profile is new: it needs a user name.');
+    if (!invite) throw new Failure('profile-new', 'This profile is new: it needs an invite to a relay.');
     database.run(
       'INSERT INTO account (profile, name, relays, relay_key) VALUES (?, ?, ?, ?)',
       randomBytes(16).toString('hex'),

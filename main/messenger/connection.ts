@@ -66,6 +66,10 @@ export class Connection extends EventEmitter<Events> {
     this.#options = options;
   }
 
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
   get online(): boolean {
     return this.#state === 'online';
   }
@@ -88,6 +92,13 @@ export class Connection extends EventEmitter<Events> {
   /** Ends this connection and makes another, so that what wasn't acknowledged is delivered again. */
   restart(): void {
     this.#socket?.terminate();
+  }
+
+  /** Connects now, rather than when the next attempt is due. */
+  hurry(): void {
+    if (!this.#running || this.#state !== 'offline') return;
+    clearTimeout(this.#retry);
+    void this.#connect();
   }
 
   /** Stops reading while too much waits to be opened. */

@@ -1,5 +1,6 @@
 // The people one writes with: their pinned identities, their reception keys, and one's own chain to each.
 import { randomBytes } from 'node:crypto';
+import { sha256 } from '../../protocol/envelope.ts';
 import { Failure } from '../../protocol/failures.ts';
 import type { RelayFrame, SignedReceptionKey } from '../../protocol/frames.ts';
 import { importPublicKey, type PublicKey, verifySignature } from '../../protocol/public-key.ts';
@@ -16,8 +17,10 @@ export type ContactSummary = {
   fingerprint: string;
   /** How it was verified: by an invite, by comparing; or not yet (trust on first use). */
   verified: 'invite' | 'compared' | null;
-  /** The relay names another identity; nothing is sealed to anybody for this contact. */
-  identityChanged: boolean;
+  /** When, in milliseconds since 1970. */
+  verifiedAt: number | null;
+  /** Another identity that the relay names, 64 hex digits; nothing is sealed to anybody for this contact. */
+  offered: string | null;
 };
 
 /** Somebody as the relay names them, every signature checked. */
@@ -34,12 +37,21 @@ export class Contacts {
   readonly #lookup: Lookup;
   readonly #isOnline: () => boolean;
   readonly #now: () => number;
+  readonly #onChanged: (name: string) => void;
   /** Looked up on this connection. */
   readonly #fresh = new Set<string>();
   readonly #introductions = new Map<string, Promise<Introduction>>();
   readonly #keys = new Map<string, Promise<PublicKey>>();
 
-  constructor(database: Database, lookup: Lookup, isOnline: () => boolean, now: () => number) {
+  /** @param onChanged is told of a contact that is new, or of whom another identity is named, or no longer */
+  constructor(
+    database: Database,
+    lookup: Lookup,
+    isOnline: () => boolean,
+    now: () => number,
+    onChanged: (name: string) => void,
+  ) {
+    this.#onChanged = onChanged;
     this.#database = database;
     this.#lookup = lookup;
     this.#isOnline = isOnline;
@@ -47,12 +59,49 @@ export class Contacts {
   }
 
   list(): ContactSummary[] {
-    return this.#database.all('SELECT * FROM contacts ORDER BY name').map((row) => ({
-      name: row['name'] as string,
-      fingerprint: (row['fingerprint'] as Buffer).toString('hex'),
-      verified: row['verified'] as ContactSummary['verified'],
-      identityChanged: row['offered'] !== null,
-    }));
+    return this.#database.all('SELECT * FROM contacts ORDER BY name').map(toSummary);
+  }
+
+  get(name: string): ContactSummary | undefined {
+    const row = this.#row(name);
+    return row && toSummary(row);
+  }
+
+  /** The user has compared the safety number. @param fingerprint of the identity that was compared, 32 bytes
+   * @throws Failure `identity-changed` if the contact's is another by now */
+  markCompared(name: string, fingerprint: Buffer): void {
+    const { changes } = this.#database.run(
+      `UPDATE contacts SET verified = 'compared', verified_at = ? WHERE name = ? AND fingerprint = ?`,
+      this.#now(),
+      name,
+      fingerprint,
+    );
+    if (changes === 0) throw changed(name);
+  }
+
+  /** The user takes the identity that the relay names: it becomes the pin, not verified, and a new chain begins.
+   * @param fingerprint the one that was shown, 32 bytes
+   * @throws Failure `identity-changed` if the relay names yet another by now */
+  acceptOffered(name: string, fingerprint: Buffer): void {
+    const { changes } = this.#database.run(
+      `UPDATE contacts SET fingerprint = offered, offered = NULL, identity_key = NULL, verified = NULL,
+         verified_at = NULL, key = NULL, key_created = NULL, key_expires = NULL,
+         chain = ?, sequence = 0, previous = ?
+       WHERE name = ? AND offered = ?`,
+      randomBytes(8),
+      Buffer.alloc(32),
+      name,
+      fingerprint,
+    );
+    if (changes === 0) throw changed(name);
+    this.#fresh.delete(name);
+  }
+
+  /** When the contact's present reception key was made, if it is this one. @param fingerprint 32 bytes */
+  keyCreated(name: string, fingerprint: Buffer): number | null {
+    const row = this.#row(name);
+    if (!row?.['key'] || !sha256(row['key'] as Buffer).equals(fingerprint)) return null;
+    return row['key_created'] as number;
   }
 
   /** The pinned identity key. @throws Failure as forSending does, if the contact is new */
@@ -67,7 +116,11 @@ export class Contacts {
     if (existing) {
       if (!(existing['fingerprint'] as Buffer).equals(fingerprint)) throw changed(name);
       if (!existing['verified'])
-        this.#database.run(`UPDATE contacts SET verified = 'invite' WHERE name = ?`, name);
+        this.#database.run(
+          `UPDATE contacts SET verified = 'invite', verified_at = ? WHERE name = ?`,
+          this.#now(),
+          name,
+        );
     } else {
       this.#insert(name, fingerprint, null, 'invite');
     }
@@ -121,6 +174,7 @@ export class Contacts {
       this.#insert(name, identity.fingerprint, identity.spki, null);
     } else if (!(row['fingerprint'] as Buffer).equals(identity.fingerprint)) {
       this.#database.run('UPDATE contacts SET offered = ? WHERE name = ?', identity.fingerprint, name);
+      this.#onChanged(name);
       throw changed(name);
     }
     const older = row?.['key'] && (row['key_created'] as number) > receptionKey.created;
@@ -139,6 +193,7 @@ export class Contacts {
       receptionKey.expires,
       name,
     );
+    if (!row || row['offered']) this.#onChanged(name);
   }
 
   /** Before a new connection's first look-up, nothing is fresh. */
@@ -171,12 +226,13 @@ export class Contacts {
 
   #insert(name: string, fingerprint: Buffer, identityKey: Buffer | null, verified: 'invite' | null): void {
     this.#database.run(
-      `INSERT INTO contacts (name, fingerprint, identity_key, verified, chain, previous)
-       VALUES (?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO contacts (name, fingerprint, identity_key, verified, verified_at, chain, previous)
+       VALUES (?, ?, ?, ?, ?, ?, ?)`,
       name,
       fingerprint,
       identityKey,
       verified,
+      verified && this.#now(),
       randomBytes(8),
       Buffer.alloc(32),
     );
@@ -219,6 +275,14 @@ export class Contacts {
     return key;
   }
 }
+
+const toSummary = (row: Row): ContactSummary => ({
+  name: row['name'] as string,
+  fingerprint: (row['fingerprint'] as Buffer).toString('hex'),
+  verified: row['verified'] as ContactSummary['verified'],
+  verifiedAt: row['verified_at'] as number | null,
+  offered: (row['offered'] as Buffer | null)?.toString('hex') ?? null,
+});
 
 const changed = (name: string): Failure =>
   new Failure(

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { Failure } from '../../protocol/failures.ts';
 
-const SCHEMA_VERSION = 1;
-const SCHEMA = `
+/** Each version's statements, which follow on those before it. */
+const SCHEMA = [
+  `
   -- One row. Its keychain item is named by profile; fingerprint is null until the keys are made.
   CREATE TABLE account (
     profile TEXT NOT NULL, name TEXT NOT NULL, fingerprint BLOB,
@@ -65,7 +66,14 @@ const SCHEMA = `
   ) STRICT;
   CREATE TABLE revision (last INTEGER NOT NULL) STRICT;
   INSERT INTO revision VALUES (0);
-`;
+  `,
+  `
+  -- What was begun to be written to somebody; sealed like a message's text.
+  CREATE TABLE drafts (contact TEXT PRIMARY KEY, row TEXT NOT NULL, sealed BLOB NOT NULL) STRICT, WITHOUT ROWID;
+  -- Milliseconds since 1970.
+  ALTER TABLE contacts ADD COLUMN verified_at INTEGER;
+  `,
+];
 
 export type Row = Record<string, string | number | bigint | Buffer | null>;
 
@@ -105,11 +113,12 @@ export class Database {
       .exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
       PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON; PRAGMA secure_delete = ON;`);
     const version = Number(this.get('PRAGMA user_version')?.['user_version']);
-    if (version > SCHEMA_VERSION) {
+    if (version > SCHEMA.length) {
       throw new Failure('database-newer', `${this.#file} was written by a newer Signet. Update this one.`);
     }
     this.transaction(() => {
-      if (version === 0) this.#database.exec(`${SCHEMA} PRAGMA user_version = ${SCHEMA_VERSION};`);
+      for (const statements of SCHEMA.slice(version)) this.#database.exec(statements);
+      this.#database.exec(`PRAGMA user_version = ${SCHEMA.length}`);
     });
   }
 

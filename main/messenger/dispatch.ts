@@ -68,6 +68,23 @@ export class Dispatch {
     });
   }
 
+  /** Seals a failed message again, under its old id, and puts it into the outbox.
+   * @throws Failure `command-invalid` if it isn't a failed one, and those of Contacts.forSending */
+  async retry(contact: string, id: Buffer): Promise<void> {
+    const { messages } = this.#parts;
+    return this.#inLane(contact, async () => {
+      const body = await messages.text(contact, id);
+      if (!body) throw new Failure('command-invalid', 'There is no such message.');
+      const envelope = await this.#seal(contact, id, { type: messageTypes.text, body });
+      this.#post(contact, id, envelope, () => {
+        messages.replaceEnvelope(contact, id, envelope.bytes);
+        const revived = messages.revive(contact, id);
+        if (!revived) throw new Failure('command-invalid', 'This message has not failed.');
+        return revived;
+      });
+    });
+  }
+
   /** Sends soon what is owed to a contact. */
   gather(contact: string): void {
     if (this.#closed || this.#gathering.has(contact)) return;
@@ -212,6 +229,7 @@ export class Dispatch {
     const envelope = await this.#seal(contact, id, { type: messageTypes.text, body }, true);
     this.#post(contact, id, envelope, () => {
       settle();
+      messages.replaceEnvelope(contact, id, envelope.bytes);
       return undefined;
     });
   }

@@ -143,16 +143,79 @@ export class Messages {
   /** The newest messages of a conversation, oldest first, with their texts.
    * @param before only those of a smaller position */
   async history(contact: string, limit: number, before = Number.MAX_SAFE_INTEGER): Promise<OpenedMessage[]> {
-    const rows = this.#database
-      .all(
-        `SELECT ${COLUMNS}, row, sealed FROM messages
+    return this.#open(
+      this.#database
+        .all(
+          `SELECT ${COLUMNS}, row, sealed FROM messages
          WHERE contact = ? AND position < ? AND NOT (kind = 'missing' AND missing = 0)
          ORDER BY position DESC LIMIT ?`,
+          contact,
+          before,
+          limit,
+        )
+        .reverse(),
+    );
+  }
+
+  /** Messages of a conversation in their order, with their texts. @param from how many to skip */
+  page(contact: string, from: number, count: number): Promise<OpenedMessage[]> {
+    return this.#open(
+      this.#database.all(
+        `SELECT ${COLUMNS}, row, sealed FROM messages WHERE contact = ? ORDER BY position LIMIT ? OFFSET ?`,
         contact,
-        before,
-        limit,
-      )
-      .reverse();
+        count,
+        from,
+      ),
+    );
+  }
+
+  /** The newest message of a conversation. */
+  last(contact: string): MessageRow | undefined {
+    const row = this.#database.get(
+      `SELECT ${COLUMNS} FROM messages WHERE contact = ? ORDER BY position DESC LIMIT 1`,
+      contact,
+    );
+    return row && toMessageRow(row);
+  }
+
+  /** The envelope that a message went or came in; a notice has none. */
+  envelope(position: number): Buffer | undefined {
+    const row = this.#database.get('SELECT envelope FROM messages WHERE position = ?', position);
+    return (row?.['envelope'] as Buffer | null | undefined) ?? undefined;
+  }
+
+  /** One's own message was sealed again: what the relay sees of it is this. */
+  replaceEnvelope(contact: string, id: Buffer, envelope: Buffer): void {
+    this.#database.run(
+      'UPDATE messages SET envelope = ? WHERE contact = ? AND mine = 1 AND id = ?',
+      envelope,
+      contact,
+      id,
+    );
+  }
+
+  /** The user sends a failed message again. @returns undefined if it isn't a failed one */
+  revive(contact: string, id: Buffer): MessageRow | undefined {
+    const row = this.#database.get(
+      `UPDATE messages SET reseals = 0, reseal_due = 0
+       WHERE contact = ? AND mine = 1 AND id = ? AND state = 'failed' RETURNING position`,
+      contact,
+      id,
+    );
+    return row && this.#update(row['position'] as number, 'state', 'pending');
+  }
+
+  /** The revision of the latest change. */
+  get revision(): number {
+    return this.#database.get('SELECT last FROM revision')!['last'] as number;
+  }
+
+  /** Makes what changed beside the messages newer than all that was told before. */
+  touch(): void {
+    this.#nextRevision();
+  }
+
+  #open(rows: Row[]): Promise<OpenedMessage[]> {
     return Promise.all(
       rows.map(async (row) => {
         const text = row['sealed']

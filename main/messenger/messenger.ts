@@ -7,6 +7,7 @@ import { safetyNumber } from '../../protocol/safety-number.ts';
 import { type Account, type Joining, loadAccount, markRegistered, type Progress, settle } from './account.ts';
 import { type Ask, Connection, type ConnectionState } from './connection.ts';
 import { type ContactSummary, Contacts } from './contacts.ts';
+import { Conversations } from './conversations.ts';
 import { Database } from './database.ts';
 import { Dispatch } from './dispatch.ts';
 import { type Keychain, systemKeychain } from './keychain.ts';
@@ -35,10 +36,14 @@ type Events = {
   connection: [ConnectionState];
   /** A message that is new or has changed. */
   messageChanged: [MessageRow];
+  /** Something else about a conversation has changed: a new one, its draft, the contact's verification. */
+  conversationChanged: [contact: string];
   /** A text that has just come in, with its plain text. */
   message: [IncomingText];
   /** What went wrong without having been asked for. */
   failure: [Failure];
+  /** It is being closed: nothing can be asked of it any more. */
+  closed: [];
 };
 
 /** How often expired keys are looked for, and the age of the newest is checked. */
@@ -47,6 +52,8 @@ const UPKEEP_MS = 60 * 60 * 1000;
 const FINAL = ['name-taken', 'identity-taken', 'login-refused'];
 
 export class Messenger extends EventEmitter<Events> {
+  /** What there is to show. */
+  readonly conversations: Conversations;
   readonly #database: Database;
   readonly #account: Account;
   readonly #now: () => number;
@@ -59,6 +66,7 @@ export class Messenger extends EventEmitter<Events> {
   readonly #dispatch: Dispatch;
   readonly #reception: Reception;
   #upkeep: NodeJS.Timeout | undefined;
+  #trouble: Failure | undefined;
   #closing: Promise<void> | undefined;
 
   /** Opens a profile, or makes a new one with its keys. Nothing is sent before start().
@@ -107,6 +115,10 @@ export class Messenger extends EventEmitter<Events> {
       (user) => ask({ type: 'lookup', user }, 'user'),
       () => this.#connection.online,
       now,
+      (name) => {
+        this.#messages.touch();
+        this.emit('conversationChanged', name);
+      },
     );
     this.#messages = new Messages(database, account.storage);
     this.#notices = new Notices(database, now);
@@ -141,7 +153,11 @@ export class Messenger extends EventEmitter<Events> {
       announceText: (text) => this.emit('message', text),
     });
     this.#connection.on('deliver', (from, envelope) => this.#reception.take(from, envelope));
-    this.#connection.on('failure', report);
+    this.conversations = new Conversations(parts);
+    this.#connection.on('failure', (failure) => {
+      this.#trouble = failure;
+      report(failure);
+    });
     this.#connection.on('state', (state) => this.#onState(state));
   }
 
@@ -154,11 +170,36 @@ export class Messenger extends EventEmitter<Events> {
     return this.#account.identity.publicKey.fingerprint.toString('hex');
   }
 
+  /** Where the relay is (host:port), and SHA-256 of its TLS public key in hex. */
+  get relay(): { addresses: string[]; key: string } {
+    return { addresses: this.#account.relays, key: this.#account.relayKey.toString('hex') };
+  }
+
+  /** The connection's state. */
+  get state(): ConnectionState {
+    return this.#connection.state;
+  }
+
+  /** Whether the relay has ever bound the name to this identity. */
+  get registered(): boolean {
+    return this.#account.registered;
+  }
+
+  /** Why there is no connection, if that is known; final: no other attempt is made. */
+  get trouble(): { failure: Failure; final: boolean } | undefined {
+    return this.#trouble && { failure: this.#trouble, final: FINAL.includes(this.#trouble.code) };
+  }
+
+  /** Connects now, rather than when the next attempt is due. */
+  reconnect(): void {
+    this.#connection.hurry();
+  }
+
   /** Connects, and from then on keeps the connection by itself. */
   start(): void {
     if (this.#account.registered) this.emit('ready');
     this.#connection.start();
-    this.#upkeep = setInterval(() => void this.upkeep(), UPKEEP_MS);
+    this.#upkeep ??= setInterval(() => void this.upkeep(), UPKEEP_MS);
   }
 
   /** Seals a text and puts it into the outbox. @returns its row, once that is on the disk
@@ -167,6 +208,42 @@ export class Messenger extends EventEmitter<Events> {
   async send(to: string, text: string): Promise<MessageRow> {
     this.#assertOther(to);
     return this.#dispatch.sendText(to, text);
+  }
+
+  /** Sends a failed message again. @param id 32 hex digits
+   * @throws Failure `command-invalid` if it hasn't failed, and those of send() */
+  retry(contact: string, id: string): Promise<void> {
+    return this.#dispatch.retry(contact, Buffer.from(id, 'hex'));
+  }
+
+  /** Begins a conversation with somebody whom the relay knows. @throws Failure `name-invalid`, `unknown-user`,
+   *   `identity-...`, `reception-key-invalid`, `offline` */
+  async meet(contact: string): Promise<void> {
+    this.#assertOther(contact);
+    await this.#contacts.identity(contact);
+    this.emit('conversationChanged', contact);
+  }
+
+  /** Keeps what was begun to be written to a contact. */
+  async saveDraft(contact: string, text: string): Promise<void> {
+    await this.conversations.saveDraft(contact, text);
+    this.emit('conversationChanged', contact);
+  }
+
+  /** The user has compared the safety number. @param fingerprint of the identity it was made of, 64 hex digits
+   * @throws Failure `identity-changed` */
+  markCompared(contact: string, fingerprint: string): void {
+    this.#contacts.markCompared(contact, Buffer.from(fingerprint, 'hex'));
+    this.#messages.touch();
+    this.emit('conversationChanged', contact);
+  }
+
+  /** The user takes the other identity that the relay names. @param fingerprint the one shown, 64 hex digits
+   * @throws Failure `identity-changed` */
+  acceptIdentity(contact: string, fingerprint: string): void {
+    this.#contacts.acceptOffered(contact, Buffer.from(fingerprint, 'hex'));
+    this.#messages.touch();
+    this.emit('conversationChanged', contact);
   }
 
   /** Marks what a contact wrote as read, and tells the contact. */
@@ -234,11 +311,12 @@ export class Messenger extends EventEmitter<Events> {
   }
 
   async #close(): Promise<void> {
+    this.emit('closed');
     clearInterval(this.#upkeep);
     await this.#reception.close();
     // First: whatever waits for an answer of the relay needn't wait any longer.
     this.#connection.stop();
-    await this.#dispatch.close();
+    await Promise.all([this.#dispatch.close(), this.conversations.close()]);
     this.#outbox.setOnline(false);
     this.#database.close();
   }
@@ -256,6 +334,7 @@ export class Messenger extends EventEmitter<Events> {
   #onState(state: ConnectionState): void {
     const online = state === 'online';
     this.#contacts.stale();
+    if (online) this.#trouble = undefined;
     this.emit('connection', state);
     this.#outbox.setOnline(online);
     if (!online) return;

@@ -83,8 +83,8 @@ test('--help and --version answer and end', async () => {
 });
 
 test.each([
-  [[], 'name-invalid', /new: it needs a user name/],
-  [['--name', 'alice'], 'invite-invalid', /new: it needs an invite/],
+  [[], 'profile-new', /new: it needs a user name/],
+  [['--name', 'alice'], 'profile-new', /new: it needs an invite/],
   [['--name', 'Alice', '--invite', INVITE], 'name-invalid', /2 to 32 characters/],
   [['--name', 'a'.repeat(33), '--invite', INVITE], 'name-invalid', /2 to 32 characters/],
   [['--name', 'alice', '--invite', 'https://example.org'], 'invite-invalid', /does not start with signet/],

@@ -78,7 +78,7 @@ test('two scripts chat, and each is told what it asked for', async () => {
   const { fingerprint } = await heard(bob, { event: 'ready' });
   expect(await heard(alice, { event: 'contacts' })).toEqual({
     event: 'contacts',
-    contacts: [{ name: 'bob', fingerprint, verified: null, identityChanged: false }],
+    contacts: [{ name: 'bob', fingerprint, verified: null, verifiedAt: null, offered: null }],
   });
 
   tell(alice, { do: 'quit' });

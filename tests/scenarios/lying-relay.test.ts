@@ -81,13 +81,13 @@ test('an identity that is swapped after it was pinned: nothing is sealed to it, 
     message: expect.stringMatching(/another identity for bob.*Nothing was sealed/) as string,
   });
   expect(sent).not.toContain('send');
-  expect(alice.contacts()[0]).toMatchObject({ name: 'bob', identityChanged: true });
+  expect(alice.contacts()[0]).toMatchObject({ name: 'bob', offered: expect.any(String) });
 
   // The true one is still pinned: when the relay tells the truth again, writing works again.
   relay.lies = {};
   await reconnect(relay, alice);
   await alice.send('bob', 'again');
-  expect(alice.contacts()[0]).toMatchObject({ identityChanged: false });
+  expect(alice.contacts()[0]).toMatchObject({ offered: null });
 });
 
 test.each<[string, (frame: UserFrame, forged: UserFrame) => UserFrame, string]>([

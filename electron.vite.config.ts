@@ -1,0 +1,34 @@
+// Builds the app into out/: what Electron runs, and what electron-builder packs.
+import { resolve } from 'node:path';
+import vue from '@vitejs/plugin-vue';
+import { defineConfig } from 'electron-vite';
+
+export default defineConfig({
+  main: {
+    build: {
+      rollupOptions: { input: resolve('main/index.ts'), external: ['keytar', 'bufferutil', 'utf-8-validate'] },
+      // Everything is bundled but keytar, whose native part has to lie beside it.
+      externalizeDeps: false,
+    },
+  },
+  preload: {
+    build: {
+      // A sandboxed preload is one CommonJS file that can require only Electron.
+      rollupOptions: {
+        input: resolve('preload/index.ts'),
+        output: { format: 'cjs', entryFileNames: '[name].cjs' },
+      },
+      externalizeDeps: false,
+    },
+  },
+  renderer: {
+    root: 'renderer',
+    build: {
+      rollupOptions: { input: resolve('renderer/index.html') },
+      // Fonts as files: the page's policy takes no data: addresses.
+      assetsInlineLimit: 0,
+      modulePreload: { polyfill: false },
+    },
+    plugins: [vue()],
+  },
+});

@@ -1,0 +1,35 @@
+// Gathers what changes in the conversations for a moment, so that a thousand messages that come at once are a few
+// events for the window and not a thousand.
+import type { Changes } from '../preload/contract.ts';
+import type { MessageRow } from './messenger/messages.ts';
+import type { Messenger } from './messenger/messenger.ts';
+
+const GATHER_MS = 20;
+
+/** @param tell gets what has changed, and how many messages are unread in all */
+export function gatherChanges(messenger: Messenger, tell: (changes: Changes, unread: number) => void): void {
+  const rows = new Map<number, MessageRow>();
+  const contacts = new Set<string>();
+  let timer: NodeJS.Timeout | undefined;
+  const flush = (): void => {
+    timer = undefined;
+    const { conversations } = messenger;
+    const changes = {
+      messages: [...rows.values()].map((row) => conversations.place(row)),
+      conversations: [...contacts].flatMap((contact) => conversations.get(contact) ?? []),
+    };
+    rows.clear();
+    contacts.clear();
+    tell(changes, conversations.unread);
+  };
+  const soon = (contact: string): void => {
+    contacts.add(contact);
+    timer ??= setTimeout(flush, GATHER_MS);
+  };
+  messenger.on('messageChanged', (row) => {
+    rows.set(row.position, row);
+    soon(row.contact);
+  });
+  messenger.on('conversationChanged', soon);
+  messenger.once('closed', () => clearTimeout(timer));
+}

@@ -1,0 +1,60 @@
+// What each call of the contract does.
+import { app, clipboard } from 'electron';
+import type { Changes, Snapshot } from '../preload/contract.ts';
+import type { Handlers } from './ipc.ts';
+import { checkInvite, type Profile } from './profile.ts';
+import type { Settings } from './settings.ts';
+
+type Parts = {
+  profile: Profile;
+  settings: Settings;
+  /** The conversation on the screen has changed, or has been looked at. */
+  onLooked: (contact: string | null) => void;
+};
+
+export function handlersFor({ profile, settings, onLooked }: Parts): Handlers {
+  const conversations = (): Changes['conversations'] =>
+    profile.stage.name === 'ready' ? profile.messenger.conversations.list() : [];
+  return {
+    snapshot: (): Snapshot => ({
+      stage: profile.stage,
+      connection: profile.connection,
+      conversations: conversations(),
+      platform: process.platform,
+      version: app.getVersion(),
+    }),
+    checkInvite: ({ invite }) => checkInvite(invite),
+    join: ({ name, invite }) => profile.join(name, invite),
+    retry: () => profile.open(),
+    quit: () => app.quit(),
+    reconnect: () => profile.messenger.reconnect(),
+
+    startConversation: ({ name }) => profile.messenger.meet(name),
+    messages: ({ contact, from, count }) => profile.messenger.conversations.page(contact, from, count),
+    sendMessage: async ({ to, text }) => void (await profile.messenger.send(to, text)),
+    retryMessage: ({ contact, id }) => profile.messenger.retry(contact, id),
+    markRead: ({ contact }) => {
+      profile.messenger.markRead(contact);
+      onLooked(contact);
+    },
+    draft: ({ contact }) => profile.messenger.conversations.draft(contact),
+    saveDraft: ({ contact, text }) => profile.messenger.saveDraft(contact, text),
+    showing: ({ contact }) => onLooked(contact),
+
+    messageDetails: ({ contact, position }) => profile.messenger.conversations.details(contact, position),
+    contactDetails: async ({ contact }) => {
+      const safetyNumber = await profile.messenger.safetyNumber(contact);
+      const { fingerprint } = profile.messenger.contacts().find(({ name }) => name === contact)!;
+      return { fingerprint, safetyNumber };
+    },
+    markCompared: ({ contact, fingerprint }) => profile.messenger.markCompared(contact, fingerprint),
+    acceptIdentity: ({ contact, fingerprint }) => profile.messenger.acceptIdentity(contact, fingerprint),
+
+    settings: () => settings.chosen,
+    changeSettings: (change) => {
+      settings.change(change);
+      return settings.chosen;
+    },
+    copyText: ({ text }) => clipboard.writeText(text),
+  };
+}

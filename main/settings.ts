@@ -1,0 +1,60 @@
+// What the user has chosen, and where the window was: a small file in the profile's folder.
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as z from 'zod/mini';
+import type { Settings as Chosen } from '../preload/contract.ts';
+
+const Place = z.object({
+  x: z.int(),
+  y: z.int(),
+  width: z.int(),
+  height: z.int(),
+  maximized: z.boolean(),
+});
+export type Place = z.infer<typeof Place>;
+
+const Stored = z.object({
+  keepRunning: z._default(z.boolean(), true),
+  notifications: z._default(z.boolean(), true),
+  place: z.optional(Place),
+});
+type Stored = z.infer<typeof Stored>;
+
+export class Settings {
+  readonly #file: string;
+  #stored: Stored;
+
+  /** @param directory the profile's folder; a file that can't be read there counts as none */
+  constructor(directory: string) {
+    this.#file = join(directory, 'settings.json');
+    this.#stored = read(this.#file);
+  }
+
+  get chosen(): Chosen {
+    const { keepRunning, notifications } = this.#stored;
+    return { keepRunning, notifications };
+  }
+
+  get place(): Place | undefined {
+    return this.#stored.place;
+  }
+
+  change(change: Partial<Stored>): void {
+    this.#stored = { ...this.#stored, ...change };
+    // Written beside it first, so that a full disk leaves the old file as it was.
+    const next = `${this.#file}.new`;
+    writeFileSync(next, JSON.stringify(this.#stored, undefined, 2), { mode: 0o600 });
+    renameSync(next, this.#file);
+  }
+}
+
+function read(file: string): Stored {
+  try {
+    return z.parse(Stored, JSON.parse(readFileSync(file, 'utf8')));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
+      console.error(`${file} can't be read; the settings are as at first.`);
+    }
+    return z.parse(Stored, {});
+  }
+}

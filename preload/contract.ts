@@ -1,0 +1,187 @@
+// What the window can ask of the main process, and what it is told: every call and event, declared once. The types of
+// both sides are inferred from here.
+import * as z from 'zod/mini';
+import type { FailureCode } from '../protocol/failures.ts';
+import { USER_NAME_PATTERN } from '../protocol/fields.ts';
+
+/** A failure crosses as data: Electron drops the properties of errors. `message` is a sentence for a person. */
+export type FailureData = { code: FailureCode; message: string };
+export type Result<Value> = { ok: true; value: Value } | { ok: false; failure: FailureData };
+
+/** Who uses this profile. Fingerprints are 64 hex digits. */
+export type Me = { name: string; fingerprint: string; relays: string[]; relayKey: string };
+
+/** Where the app is on its way from its start to the conversations. */
+export type Stage =
+  | { name: 'opening' }
+  | { name: 'welcome'; given: { name: string; invite: string } }
+  | { name: 'joining'; doing: 'keys' | 'relay'; step: number; of: number }
+  | { name: 'blocked'; failure: FailureData }
+  | { name: 'ready'; me: Me };
+
+/** `trouble` says why there is no connection, `final` that Signet doesn't try again by itself. */
+export type Connection = {
+  state: 'connecting' | 'online' | 'offline';
+  trouble: FailureData | null;
+  final: boolean;
+};
+
+export type MessageKind = 'text' | 'unknown' | 'missing' | 'forked' | 'restarted' | 'refused';
+/** One's own: pending to failed. Others': unread, read. A notice: noted. */
+export type MessageState = 'pending' | 'sent' | 'delivered' | 'read' | 'failed' | 'unread' | 'noted';
+
+/** A message without its text. */
+export type MessageRow = {
+  /** Rises from message to message, over all conversations. */
+  position: number;
+  /** The row's place in its conversation, from 0. */
+  index: number;
+  /** Of two states of a row, the one with the larger revision is the newer. */
+  revision: number;
+  /** 32 hex digits. */
+  id: string;
+  contact: string;
+  mine: boolean;
+  kind: MessageKind;
+  state: MessageState;
+  /** The sender's clock, milliseconds since 1970. */
+  sentAt: number;
+  /** For `missing`: how many, 0 once they have all come. For `refused`: how many in a row. */
+  missing: number;
+};
+export type Message = MessageRow & { text: string };
+
+export type Conversation = {
+  contact: string;
+  revision: number;
+  /** How the contact's identity was verified, if it was. */
+  verified: 'invite' | 'compared' | null;
+  verifiedAt: number | null;
+  /** Fingerprint of another identity that the relay names for the contact; nothing is sealed to anybody meanwhile. */
+  offered: string | null;
+  hasDraft: boolean;
+  /** Messages in it, notices included. */
+  count: number;
+  unread: number;
+  /** Index of the first unread one. */
+  firstUnread: number | null;
+  last: MessageRow | null;
+};
+
+export type Changes = { messages: MessageRow[]; conversations: Conversation[] };
+
+export type Snapshot = {
+  stage: Stage;
+  connection: Connection;
+  conversations: Conversation[];
+  platform: string;
+  version: string;
+};
+
+/** What an invite says, once the relay that it names has answered with the right key. */
+export type InviteSummary = { from: string | null; relay: string };
+
+/** A key that something was sealed to, and when it was made, if that is known. */
+type SealedTo = { fingerprint: string; created: number | null };
+
+/** A message's envelope, from our own copy: all that the relay saw of it. */
+export type EnvelopeView = {
+  version: number;
+  suite: number;
+  id: string;
+  sender: string;
+  recipient: string;
+  sealedTo: SealedTo;
+  blockCount: number;
+  /** The whole of it; its parts are cut by the three lengths. */
+  bytes: Uint8Array;
+  headerBytes: number;
+  blockBytes: number;
+  signatureBytes: number;
+};
+export type MessageDetails = { message: Message; envelope: EnvelopeView | null };
+/** safetyNumber has 60 digits. */
+export type ContactDetails = { fingerprint: string; safetyNumber: string };
+
+export type Settings = {
+  /** Closing the window leaves Signet in the tray. */
+  keepRunning: boolean;
+  notifications: boolean;
+};
+
+export type Call<Input, Output> = { input: z.ZodMiniType<Input>; output?: Output };
+export type Told<Value> = { value?: Value };
+
+const call =
+  <Output>() =>
+  <Input>(input: z.ZodMiniType<Input>): Call<Input, Output> => ({ input });
+const told = <Value>(): Told<Value> => ({});
+
+const Nothing = z.undefined();
+const Contact = z.string().check(z.regex(USER_NAME_PATTERN));
+/** Far above what a message takes: that one is too long has to reach the messenger, which says so. */
+const Text = z.string().check(z.maxLength(1024 * 1024));
+const Field = z.string().check(z.maxLength(8192));
+const Index = z.int().check(z.nonnegative());
+
+export const calls = {
+  snapshot: call<Snapshot>()(Nothing),
+  checkInvite: call<InviteSummary>()(z.object({ invite: Field })),
+  join: call<void>()(z.object({ name: Field, invite: Field })),
+  /** Opens the profile again, after what blocked it. */
+  retry: call<void>()(Nothing),
+  quit: call<void>()(Nothing),
+  /** Tries to connect now rather than at the next attempt. */
+  reconnect: call<void>()(Nothing),
+
+  startConversation: call<void>()(z.object({ name: Field })),
+  messages: call<Message[]>()(
+    z.object({ contact: Contact, from: Index, count: z.int().check(z.positive(), z.maximum(200)) }),
+  ),
+  sendMessage: call<void>()(z.object({ to: Contact, text: Text })),
+  retryMessage: call<void>()(z.object({ contact: Contact, id: z.string().check(z.regex(/^[0-9a-f]{32}$/)) })),
+  markRead: call<void>()(z.object({ contact: Contact })),
+  draft: call<string>()(z.object({ contact: Contact })),
+  saveDraft: call<void>()(z.object({ contact: Contact, text: Text })),
+  /** Which conversation is on the screen: it needs no notifications while the window has the focus. */
+  showing: call<void>()(z.object({ contact: z.nullable(Contact) })),
+
+  messageDetails: call<MessageDetails>()(z.object({ contact: Contact, position: Index })),
+  contactDetails: call<ContactDetails>()(z.object({ contact: Contact })),
+  /** The user has compared the safety number of this very identity. */
+  markCompared: call<void>()(z.object({ contact: Contact, fingerprint: z.string() })),
+  /** The user takes the other identity that the relay names as the contact's. */
+  acceptIdentity: call<void>()(z.object({ contact: Contact, fingerprint: z.string() })),
+
+  settings: call<Settings>()(Nothing),
+  changeSettings: call<Settings>()(
+    z.object({ keepRunning: z.exactOptional(z.boolean()), notifications: z.exactOptional(z.boolean()) }),
+  ),
+  copyText: call<void>()(z.object({ text: Text })),
+};
+
+export const events = {
+  stageChanged: told<Stage>(),
+  connectionChanged: told<Connection>(),
+  changed: told<Changes>(),
+  /** What went wrong without having been asked for. */
+  failed: told<FailureData>(),
+  /** A notification was clicked: show this conversation. */
+  conversationOpened: told<{ contact: string }>(),
+};
+
+export type Calls = typeof calls;
+export type CallName = keyof Calls;
+export type InputOf<Name extends CallName> = Calls[Name] extends Call<infer Input, infer _> ? Input : never;
+export type OutputOf<Name extends CallName> = Calls[Name] extends Call<infer _, infer Output> ? Output : never;
+
+export type Events = typeof events;
+export type EventName = keyof Events;
+export type ValueOf<Name extends EventName> = Events[Name] extends Told<infer Value> ? Value : never;
+
+/** What the page finds as window.bridge. */
+export type Bridge = {
+  calls: { [Name in CallName]: (input: InputOf<Name>) => Promise<Result<OutputOf<Name>>> };
+  /** @returns what ends the subscription */
+  on: { [Name in EventName]: (listener: (value: ValueOf<Name>) => void) => () => void };
+};
