@@ -1,6 +1,8 @@
 // Rules, and the rooms: which folder may import from which (README, "Code map").
 import { defineConfig } from 'eslint/config';
+import vue from 'eslint-plugin-vue';
 import tseslint from 'typescript-eslint';
+import vueParser from 'vue-eslint-parser';
 
 const all = ['protocol', 'relay', 'preload', 'main', 'renderer', 'cli', 'tests', 'bench', 'examples'];
 /** room -> the rooms of ours that it may import from, besides itself; a room within a room comes after it */
@@ -11,6 +13,7 @@ const rooms = {
   main: ['protocol', 'preload'],
   'main/messenger': ['protocol'],
   cli: ['main/messenger', 'protocol'],
+  renderer: ['preload/contract', 'protocol/failures'],
 };
 
 /** A pattern on the path as it is imported: ../../relay/server.ts */
@@ -32,6 +35,50 @@ function zone(room) {
   };
 }
 
+/** The page has no Node.js and no Electron, and takes nothing but types from other rooms. */
+const page = {
+  files: ['renderer/**/*.{ts,vue}'],
+  rules: {
+    'no-restricted-globals': ['error', 'process', 'Buffer', 'require', 'global', '__dirname'],
+    'no-restricted-imports': 'off',
+    '@typescript-eslint/no-restricted-imports': [
+      'error',
+      {
+        paths: [{ name: 'electron', message: 'The page reaches Electron only over the bridge.' }],
+        patterns: [
+          zone('renderer'),
+          { regex: '^node:', message: 'There is no Node.js in the page.' },
+          { regex: '^(?:[.][.]/)+(?:preload|protocol)/', allowTypeImports: true, message: 'Types only.' },
+        ],
+      },
+    ],
+  },
+};
+/** What stands in one file each. */
+const bridge = {
+  files: ['renderer/**/*.{ts,vue}'],
+  ignores: ['renderer/bridge.ts'],
+  rules: {
+    'no-restricted-syntax': [
+      'error',
+      {
+        selector: 'MemberExpression[property.name="bridge"]',
+        message: 'Only renderer/bridge.ts touches it.',
+      },
+    ],
+  },
+};
+const ipc = {
+  files: ['main/**/*.ts'],
+  ignores: ['main/ipc.ts'],
+  rules: {
+    'no-restricted-syntax': [
+      'error',
+      { selector: 'ImportSpecifier[imported.name="ipcMain"]', message: 'Only main/ipc.ts touches it.' },
+    ],
+  },
+};
+
 const libraries = [{ name: 'zod', message: 'Import zod/mini: it is a fifth of the size.' }];
 
 export default defineConfig(
@@ -50,10 +97,57 @@ export default defineConfig(
       '@typescript-eslint/unbound-method': 'off',
     },
   },
-  ...Object.keys(rooms).map((room) => ({
-    files: [`${room}/**/*.ts`],
-    rules: { 'no-restricted-imports': ['error', { paths: libraries, patterns: [zone(room)] }] },
-  })),
+  ...vue.configs['flat/recommended'].map((config) => ({ ...config, files: ['renderer/**/*.vue'] })),
+  {
+    files: ['renderer/**/*.{ts,vue}'],
+    extends: [tseslint.configs.recommendedTypeChecked],
+    languageOptions: {
+      parserOptions: {
+        parser: tseslint.parser,
+        projectService: false,
+        project: './renderer/tsconfig.json',
+        extraFileExtensions: ['.vue'],
+      },
+    },
+    rules: {
+      eqeqeq: 'error',
+      '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
+      '@typescript-eslint/explicit-module-boundary-types': 'off',
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+      '@typescript-eslint/unbound-method': 'off',
+    },
+  },
+  {
+    files: ['renderer/**/*.vue'],
+    languageOptions: { parser: vueParser },
+    rules: {
+      // vue-tsc checks these; ESLint's own types end where a component is imported.
+      ...Object.fromEntries(
+        ['argument', 'assignment', 'call', 'member-access', 'return'].map((use) => [
+          `@typescript-eslint/no-unsafe-${use}`,
+          'off',
+        ]),
+      ),
+      // Prettier's business.
+      'vue/max-attributes-per-line': 'off',
+      'vue/html-self-closing': 'off',
+      'vue/singleline-html-element-content-newline': 'off',
+      'vue/html-indent': 'off',
+      'vue/html-closing-bracket-newline': 'off',
+      'vue/multiline-html-element-content-newline': 'off',
+      'vue/no-v-html': 'error',
+      'vue/require-default-prop': 'off',
+    },
+  },
+  page,
+  bridge,
+  ipc,
+  ...Object.keys(rooms)
+    .filter((room) => room !== 'renderer')
+    .map((room) => ({
+      files: [`${room}/**/*.ts`],
+      rules: { 'no-restricted-imports': ['error', { paths: libraries, patterns: [zone(room)] }] },
+    })),
   {
     files: ['main/messenger/**/*.ts'],
     rules: {

@@ -21,6 +21,7 @@ const commands = {
     needs: [],
     steps: () => [
       [node(), bin('vue-tsc'), '--noEmit'],
+      [node(), bin('vue-tsc'), '--noEmit', '--project', 'renderer'],
       [node(), bin('eslint'), '.', '--max-warnings', '0'],
       [node(), bin('prettier'), '--check', '--log-level', 'warn', '.'],
     ],

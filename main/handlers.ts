@@ -1,6 +1,7 @@
 // What each call of the contract does.
 import { app, clipboard } from 'electron';
 import type { Changes, Snapshot } from '../preload/contract.ts';
+import { MAX_TEXT_BYTES } from '../protocol/fields.ts';
 import type { Handlers } from './ipc.ts';
 import { checkInvite, type Profile } from './profile.ts';
 import type { Settings } from './settings.ts';
@@ -22,6 +23,7 @@ export function handlersFor({ profile, settings, onLooked }: Parts): Handlers {
       conversations: conversations(),
       platform: process.platform,
       version: app.getVersion(),
+      maxTextBytes: MAX_TEXT_BYTES,
     }),
     checkInvite: ({ invite }) => checkInvite(invite),
     join: ({ name, invite }) => profile.join(name, invite),

@@ -76,6 +76,8 @@ export type Snapshot = {
   conversations: Conversation[];
   platform: string;
   version: string;
+  /** How many bytes of UTF-8 fit in a message. */
+  maxTextBytes: number;
 };
 
 /** What an invite says, once the relay that it names has answered with the right key. */
@@ -172,16 +174,20 @@ export const events = {
 
 export type Calls = typeof calls;
 export type CallName = keyof Calls;
-export type InputOf<Name extends CallName> = Calls[Name] extends Call<infer Input, infer _> ? Input : never;
-export type OutputOf<Name extends CallName> = Calls[Name] extends Call<infer _, infer Output> ? Output : never;
+export type InputOf<Name extends CallName> = z.output<Calls[Name]['input']>;
+export type OutputOf<Name extends CallName> = Exclude<Calls[Name]['output'], undefined>;
 
 export type Events = typeof events;
 export type EventName = keyof Events;
-export type ValueOf<Name extends EventName> = Events[Name] extends Told<infer Value> ? Value : never;
+export type ValueOf<Name extends EventName> = Exclude<Events[Name]['value'], undefined>;
 
 /** What the page finds as window.bridge. */
 export type Bridge = {
-  calls: { [Name in CallName]: (input: InputOf<Name>) => Promise<Result<OutputOf<Name>>> };
+  calls: {
+    [Name in CallName]: (
+      ...input: undefined extends InputOf<Name> ? [] : [InputOf<Name>]
+    ) => Promise<Result<OutputOf<Name>>>;
+  };
   /** @returns what ends the subscription */
   on: { [Name in EventName]: (listener: (value: ValueOf<Name>) => void) => () => void };
 };

@@ -1,1 +1,46 @@
-document.body.append('Signet');
+// Starts the page: first listens to what main tells, then asks how things stand.
+import '@fontsource-variable/inter/wght.css';
+import '@fontsource-variable/jetbrains-mono/wght.css';
+import './theme.css';
+import { createPinia } from 'pinia';
+import { createApp } from 'vue';
+import App from './App.vue';
+import { calls, on } from './bridge.ts';
+import { useApp } from './stores/app.ts';
+import { useConversations } from './stores/conversations.ts';
+import { useDrafts } from './stores/drafts.ts';
+import { useMessages } from './stores/messages.ts';
+
+const page = createApp(App).use(createPinia());
+const app = useApp();
+const conversations = useConversations();
+const messages = useMessages();
+const drafts = useDrafts();
+
+async function takeStock(): Promise<void> {
+  const result = await calls.snapshot();
+  if (!result.ok) return app.notify(result.failure);
+  const { stage, conversations: list, ...rest } = result.value;
+  app.$patch(rest);
+  if (stage.name === 'ready') conversations.load(list);
+  app.stage = stage;
+}
+
+on.stageChanged((stage) => {
+  // What there is to show comes with the snapshot.
+  if (stage.name === 'ready') void takeStock();
+  else app.stage = stage;
+});
+on.connectionChanged((connection) => (app.connection = connection));
+on.changed((changes) => {
+  messages.apply(changes.messages);
+  conversations.apply(changes.conversations);
+});
+on.failed((failure) => app.notify(failure));
+on.conversationOpened(({ contact }) => void conversations.select(contact));
+// What was typed a moment ago is saved before the window goes.
+addEventListener('pagehide', () => drafts.saveAll());
+addEventListener('blur', () => drafts.saveAll());
+
+void takeStock();
+page.mount('#app');

@@ -1,0 +1,51 @@
+// Where the app is, how it is connected, and what went wrong by itself.
+import { defineStore } from 'pinia';
+import { shallowReactive, shallowRef } from 'vue';
+import type { Connection, FailureData, Stage } from '../../preload/contract.ts';
+import { calls } from '../bridge.ts';
+
+/** How long a notice of a failure stays, milliseconds. */
+const NOTICE_MS = 8000;
+
+export const useApp = defineStore('app', () => {
+  const stage = shallowRef<Stage>({ name: 'opening' });
+  const connection = shallowRef<Connection>({ state: 'offline', trouble: null, final: false });
+  const platform = shallowRef('');
+  const version = shallowRef('');
+  const maxTextBytes = shallowRef(Infinity);
+  const notices = shallowReactive(new Map<number, FailureData>());
+  let lastNotice = 0;
+
+  function dismiss(notice: number): void {
+    notices.delete(notice);
+  }
+
+  /** Shows a failure that no field or line of the screen belongs to, for a while. */
+  function notify(failure: FailureData): void {
+    // The same again says nothing new.
+    for (const [notice, shown] of notices) if (shown.message === failure.message) dismiss(notice);
+    const notice = ++lastNotice;
+    notices.set(notice, failure);
+    setTimeout(() => dismiss(notice), NOTICE_MS);
+  }
+
+  const join = (name: string, invite: string) => calls.join({ name, invite });
+  const checkInvite = (invite: string) => calls.checkInvite({ invite });
+
+  return {
+    stage,
+    connection,
+    platform,
+    version,
+    maxTextBytes,
+    notices,
+    notify,
+    dismiss,
+    join,
+    checkInvite,
+    retry: () => void calls.retry(),
+    quit: () => void calls.quit(),
+    reconnect: () => void calls.reconnect(),
+    copy: (text: string) => void calls.copyText({ text }),
+  };
+});

@@ -1,0 +1,79 @@
+// The conversations: the list as main tells it, and the one that is open.
+import { defineStore } from 'pinia';
+import { computed, shallowReactive, shallowRef } from 'vue';
+import type { Conversation } from '../../preload/contract.ts';
+import { calls } from '../bridge.ts';
+import { useMessages } from './messages.ts';
+
+export const useConversations = defineStore('conversations', () => {
+  const messages = useMessages();
+  const byContact = shallowReactive(new Map<string, Conversation>());
+  const open = shallowRef<string | null>(null);
+  /** Index of the first message that was unread when the conversation was opened, or came while it was not seen. */
+  const newFrom = shallowRef<number | null>(null);
+  const loaded = shallowRef(false);
+
+  /** The latest first; those without a message by name, at the end. */
+  const list = computed(() =>
+    [...byContact.values()].sort(
+      (a, b) => (b.last?.position ?? 0) - (a.last?.position ?? 0) || (a.contact < b.contact ? -1 : 1),
+    ),
+  );
+  const current = computed(() => (open.value === null ? undefined : byContact.get(open.value)));
+
+  /** Takes what main tells, unless something newer is known. */
+  function apply(conversations: Conversation[]): void {
+    for (const conversation of conversations) {
+      const known = byContact.get(conversation.contact);
+      if (!known || conversation.revision >= known.revision) {
+        byContact.set(conversation.contact, conversation);
+      }
+    }
+  }
+
+  function load(conversations: Conversation[]): void {
+    apply(conversations);
+    loaded.value = true;
+  }
+
+  /** Opens a conversation once its last messages are there, or at once if they take long. */
+  async function select(contact: string | null): Promise<void> {
+    if (contact === open.value) return;
+    const conversation = contact === null ? undefined : byContact.get(contact);
+    if (conversation) await messages.preload(conversation);
+    open.value = contact;
+    newFrom.value = conversation?.firstUnread ?? null;
+    void calls.showing({ contact });
+  }
+
+  /** What is new is told apart from what was read before: by the line above it. */
+  function noteNew(): void {
+    newFrom.value ??= current.value?.firstUnread ?? null;
+  }
+
+  function forgetNew(): void {
+    newFrom.value = null;
+  }
+
+  function markRead(contact: string): void {
+    if ((byContact.get(contact)?.unread ?? 0) > 0) void calls.markRead({ contact });
+  }
+
+  return {
+    list,
+    open,
+    current,
+    newFrom,
+    loaded,
+    apply,
+    load,
+    select,
+    noteNew,
+    forgetNew,
+    markRead,
+    start: (name: string) => calls.startConversation({ name }),
+    details: (contact: string) => calls.contactDetails({ contact }),
+    markCompared: (contact: string, fingerprint: string) => calls.markCompared({ contact, fingerprint }),
+    acceptIdentity: (contact: string, fingerprint: string) => calls.acceptIdentity({ contact, fingerprint }),
+  };
+});

@@ -1,0 +1,95 @@
+// The messages that have been on the screen: fetched with their texts when they are about to be shown, kept current by
+// what main tells.
+import { defineStore } from 'pinia';
+import { shallowReactive } from 'vue';
+import type { Conversation, Message, MessageRow } from '../../preload/contract.ts';
+import { calls } from '../bridge.ts';
+import { useApp } from './app.ts';
+
+/** Messages fetched at once: few, since each is decrypted. */
+const PAGE = 12;
+/** Messages that fill a screen. */
+const SCREEN = 24;
+/** How long opening a conversation waits for its texts, milliseconds. */
+const PATIENCE_MS = 150;
+
+type Loaded = {
+  /** By index. */
+  rows: Map<number, Message>;
+  /** First index of the pages that are being fetched. */
+  fetching: Set<number>;
+  /** What was told of messages while they were being fetched, by index. */
+  told: Map<number, MessageRow>;
+};
+
+export const useMessages = defineStore('messages', () => {
+  const app = useApp();
+  const conversations = shallowReactive(new Map<string, Loaded>());
+
+  function of(contact: string): Loaded {
+    let loaded = conversations.get(contact);
+    if (!loaded) {
+      loaded = { rows: shallowReactive(new Map()), fetching: new Set(), told: new Map() };
+      conversations.set(contact, loaded);
+    }
+    return loaded;
+  }
+
+  const get = (contact: string, index: number): Message | undefined => of(contact).rows.get(index);
+
+  async function fetchPage(contact: string, page: number): Promise<void> {
+    const loaded = of(contact);
+    const from = page * PAGE;
+    loaded.fetching.add(from);
+    const result = await calls.messages({ contact, from, count: PAGE });
+    loaded.fetching.delete(from);
+    if (!result.ok) return app.notify(result.failure);
+    for (const message of result.value) {
+      const told = loaded.told.get(message.index);
+      const isNewer = told && told.revision > message.revision;
+      loaded.rows.set(message.index, isNewer ? { ...message, ...told } : message);
+    }
+    if (loaded.fetching.size === 0) loaded.told.clear();
+  }
+
+  /** Fetches what is missing of the messages from `first` to `last`, the newest first. */
+  async function ensure(contact: string, first: number, last: number): Promise<void> {
+    const { rows, fetching } = of(contact);
+    const pages: number[] = [];
+    for (let index = last; index >= Math.max(first, 0); index--) {
+      const page = Math.floor(index / PAGE);
+      if (!rows.has(index) && !pages.includes(page) && !fetching.has(page * PAGE)) pages.push(page);
+    }
+    await Promise.all(pages.map((page) => fetchPage(contact, page)));
+  }
+
+  /** Fetches what a conversation shows first, for as long as nobody notices the wait. */
+  async function preload({ contact, count, firstUnread }: Conversation): Promise<void> {
+    const last = Math.min(count - 1, (firstUnread ?? count - 1) + SCREEN);
+    const first = Math.max(0, (firstUnread ?? count) - SCREEN);
+    await Promise.race([
+      ensure(contact, first, last),
+      new Promise((resolve) => setTimeout(resolve, PATIENCE_MS)),
+    ]);
+  }
+
+  /** Takes what main tells. A message whose text isn't here yet is fetched when it is about to be shown. */
+  function apply(rows: MessageRow[]): void {
+    for (const row of rows) {
+      const loaded = of(row.contact);
+      const known = loaded.rows.get(row.index);
+      if (known && row.revision > known.revision) loaded.rows.set(row.index, { ...known, ...row });
+      else if (!known && loaded.fetching.size > 0) loaded.told.set(row.index, row);
+    }
+  }
+
+  return {
+    get,
+    ensure,
+    preload,
+    apply,
+    send: (to: string, text: string) => calls.sendMessage({ to, text }),
+    retry: (contact: string, id: string) => calls.retryMessage({ contact, id }),
+    details: (contact: string, position: number) => calls.messageDetails({ contact, position }),
+  };
+});

@@ -1,0 +1,34 @@
+// Messages and notices in words, for lists and for the conversation itself.
+import type { Message, MessageRow } from '../preload/contract.ts';
+
+/** What stands in a conversation where something about the conversation is to be said. */
+export function noticeOf({ kind, missing, contact }: MessageRow): string {
+  switch (kind) {
+    case 'missing':
+      if (missing === 0) return 'What was missing here has arrived after all, further down.';
+      return missing === 1 ? 'A message is missing here.' : `${missing} messages are missing here.`;
+    case 'forked':
+      return `The messages here do not fit together. Somebody may be showing ${contact} and you different ones.`;
+    case 'restarted':
+      return `${contact} goes on from another computer or a fresh installation.`;
+    case 'refused':
+      return missing > 1
+        ? `${missing} messages were refused: they were not authentic.`
+        : 'A message was refused: it was not authentic.';
+    case 'unknown':
+      return 'This message needs a newer version of Signet.';
+    case 'text':
+      return '';
+  }
+}
+
+/** Notices that the user should look into. */
+export const isAlarming = ({ kind, missing }: MessageRow): boolean =>
+  kind === 'forked' || kind === 'refused' || (kind === 'missing' && missing > 0);
+
+/** One line for the list of conversations. A text may be long: only its beginning is looked at. */
+export function previewOf(message: Message): string {
+  if (message.kind !== 'text') return noticeOf(message);
+  const line = message.text.slice(0, 200).replace(/\s+/g, ' ');
+  return message.mine ? `You: ${line}` : line;
+}
