@@ -113,37 +113,43 @@ function start(): void {
     console.error('A failure that nobody expected:', error);
     tell('failed', asData(Failure.from(error)));
   });
-  process.on('uncaughtException', (error) => {
-    console.error('A failure that nobody expected:', error);
-    dialog.showErrorBox(
-      'Signet has to stop',
-      'Something went wrong inside. What was sent and received is stored. Please start Signet again.',
-    );
-    app.exit(1);
-  });
+  process.on('uncaughtException', stop);
 
-  void app.whenReady().then(() => {
-    setMenu();
-    window = openWindow({
-      preload: join(import.meta.dirname, '../preload/index.cjs'),
-      page: join(import.meta.dirname, '../renderer'),
-      icon: appIcon,
-      place: settings.place,
-      staysOnClose: () =>
-        !quitting && (process.platform === 'darwin' || (tray !== undefined && settings.chosen.keepRunning)),
-      onPlaced: (place) => settings.change({ place }),
-      onFocus: () => showing && notifications.withdraw(showing),
-      onBroken: () => {
-        dialog.showErrorBox(
-          'The window has crashed',
-          'It crashed twice in a row. Nothing is lost. Please start Signet again.',
-        );
-        app.quit();
-      },
-    });
-    offerContextMenu(window.webContents);
-    tray = openTray({ icon: trayIcon, onOpen: open, onQuit: () => app.quit() });
-    powerMonitor.on('resume', () => profile.stage.name === 'ready' && profile.messenger.reconnect());
-    void profile.open();
-  });
+  app
+    .whenReady()
+    .then(() => {
+      setMenu();
+      window = openWindow({
+        preload: join(import.meta.dirname, '../preload/index.cjs'),
+        page: join(import.meta.dirname, '../renderer'),
+        icon: appIcon,
+        place: settings.place,
+        staysOnClose: () =>
+          !quitting && (process.platform === 'darwin' || (tray !== undefined && settings.chosen.keepRunning)),
+        onPlaced: (place) => settings.change({ place }),
+        onFocus: () => showing && notifications.withdraw(showing),
+        onBroken: () => {
+          dialog.showErrorBox(
+            'The window has crashed',
+            'It crashed twice in a row. Nothing is lost. Please start Signet again.',
+          );
+          app.quit();
+        },
+      });
+      offerContextMenu(window.webContents);
+      tray = openTray({ icon: trayIcon, onOpen: open, onQuit: () => app.quit() });
+      powerMonitor.on('resume', () => profile.stage.name === 'ready' && profile.messenger.reconnect());
+      void profile.open();
+    })
+    .catch(stop);
+}
+
+/** Nothing sensible can go on. What was sent and received is on the disk already. */
+function stop(error: unknown): void {
+  console.error('A failure that nobody expected:', error);
+  dialog.showErrorBox(
+    'Signet has to stop',
+    'Something went wrong inside. What was sent and received is stored. Please start Signet again.',
+  );
+  app.exit(1);
 }

@@ -1,6 +1,6 @@
 // Times as people read them: in the system's language, by the system's clock.
 
-const clockFormat = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
+const clockFormat = new Intl.DateTimeFormat(undefined, { hour: 'numeric', minute: '2-digit' });
 const secondsFormat = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
 const weekdayFormat = new Intl.DateTimeFormat(undefined, { weekday: 'long' });
 const shortWeekdayFormat = new Intl.DateTimeFormat(undefined, { weekday: 'short' });
@@ -18,8 +18,9 @@ function daysBetween(earlier: number, later: number): number {
 export const clock = (time: number): string => clockFormat.format(time);
 /** 23 Nov 2026, 14:33:07 */
 export const exact = (time: number): string => secondsFormat.format(time);
-/** 12 October 2026 */
-export const date = (time: number): string => dateFormat.format(time);
+/** 12 October, or with its year if that is another */
+export const date = (time: number, now = Date.now()): string =>
+  (new Date(time).getFullYear() === new Date(now).getFullYear() ? dayFormat : dateFormat).format(time);
 
 export const isSameDay = (one: number, other: number): boolean => daysBetween(one, other) === 0;
 
@@ -29,9 +30,7 @@ export function day(time: number, now: number): string {
   if (ago === 0) return 'Today';
   if (ago === 1) return 'Yesterday';
   if (ago > 1 && ago < 7) return weekdayFormat.format(time);
-  return new Date(time).getFullYear() === new Date(now).getFullYear()
-    ? dayFormat.format(time)
-    : dateFormat.format(time);
+  return date(time, now);
 }
 
 /** For lists: 14:33 today, Fri in the last week, otherwise the date. */
