@@ -10,6 +10,8 @@ const bin = (name) => join(root, 'node_modules', '.bin', name);
 const node = () =>
   join(root, 'node_modules', 'node', 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
 
+const buildStep = () => [node(), 'build/build.mjs'];
+
 /** needs: Debian packages; keyring: runs beside a keyring of its own; steps: one after the other until one fails. */
 const commands = {
   start: { needs: keyringPackages, keyring: true, steps: (args) => [[node(), 'examples/demo.ts', ...args]] },
@@ -27,6 +29,9 @@ const commands = {
     ],
   },
   test: { needs: keyringPackages, keyring: true, steps: testSteps },
+  build: { needs: [], steps: () => [buildStep()] },
+  dist: { needs: [], steps: (args) => [buildStep(), [node(), 'build/dist.mjs', ...args]] },
+  'dist:check': { needs: [], steps: () => [buildStep(), [node(), 'build/dist.mjs', '--check']] },
 };
 
 /** All tests on Node.js (OpenSSL); then those of the cryptography on bun (BoringSSL, as in Electron). */

@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 // The console client: options, profile, and one of its two faces (terminal.ts, json.ts).
-import { readFileSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { inspect } from 'node:util';
 import { Command, CommanderError } from 'commander';
+import packageJson from '../package.json' with { type: 'json' };
 import { Failure } from '../protocol/failures.ts';
 import type { Keychain } from '../main/messenger/keychain.ts';
 import { Messenger } from '../main/messenger/messenger.ts';
@@ -20,14 +20,10 @@ export type Io = {
   signal?: AbortSignal;
 };
 
-const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
-
 function parse(args: string[], io: Io): Options {
   return new Command('signet-chat')
     .description('Chats from a terminal or a script, end to end encrypted.')
-    .version(version)
+    .version(packageJson.version)
     .requiredOption('--profile <folder>', 'where this user is kept')
     .option('--name <name>', 'user name, for a new profile')
     .option('--invite <link>', 'invite to a relay (signet://join?...), for a new profile or new addresses')

@@ -30,7 +30,7 @@ export function openWindow(options: Options): BrowserWindow {
   servePage(session.defaultSession.protocol, options.page);
   const window = new BrowserWindow({
     ...FIRST_SIZE,
-    ...(place && isOnScreen(place) ? place : {}),
+    ...(place && isOnScreen(place) ? boundsOf(place) : {}),
     ...MIN_SIZE,
     show: false,
     title: 'Signet',
@@ -96,6 +96,8 @@ function reviveAfterCrash(window: BrowserWindow, onBroken: () => void): void {
     void window.loadURL(PAGE_URL);
   });
 }
+
+const boundsOf = ({ x, y, width, height }: Place): Rectangle => ({ x, y, width, height });
 
 /** Whether enough of the title bar lies on a screen for it to be found and moved: screens come and go. */
 function isOnScreen({ x, y, width }: Rectangle): boolean {

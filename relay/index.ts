@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 // The relay's command line.
-import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
 import { pino } from 'pino';
+import packageJson from '../package.json' with { type: 'json' };
 import { Failure } from '../protocol/failures.ts';
 import { encodeInvite, splitAddress } from '../protocol/invite.ts';
 import { reachableAddresses } from './addresses.ts';
@@ -18,10 +18,6 @@ type Options = {
   key?: string;
   logLevel: string;
   json: boolean;
-};
-
-const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-  version: string;
 };
 
 function port(text: string): number {
@@ -47,7 +43,7 @@ function logLevel(text: string): string {
 
 const command = new Command('signet-relay')
   .description('Stores and forwards sealed messages; can read none of them.')
-  .version(version)
+  .version(packageJson.version)
   .option('--port <number>', 'port to listen on, 0 for any free one', port, 7443)
   .option('--host <address>', 'address to listen on', '0.0.0.0')
   .option('--data <folder>', 'where the database and the TLS key are kept', './signet-relay')
@@ -93,7 +89,7 @@ async function main(): Promise<void> {
   }
   // Imported only when it is wanted: it would take a tenth of the start.
   const { default: qrcode } = await import('qrcode');
-  console.log(`Signet relay ${version} listens on ${options.host}, port ${relay.port}.`);
+  console.log(`Signet relay ${packageJson.version} listens on ${options.host}, port ${relay.port}.`);
   console.log(`\nOthers reach it at:\n${addresses.map((address) => `  ${address}`).join('\n')}`);
   console.log(`\nInvite, to be pasted or scanned by everybody who joins:\n\n${invite}\n`);
   console.log(await qrcode.toString(invite, { type: 'terminal', small: true, errorCorrectionLevel: 'L' }));
