@@ -6,8 +6,8 @@ import { root } from './setup.mjs';
 
 const tool = (...names) => join(root, 'node_modules', ...names);
 const steps = [
-  [tool('electron-vite', 'bin', 'electron-vite.js'), 'build'],
-  [tool('vite', 'bin', 'vite.js'), 'build', '--config', 'relay.vite.config.ts'],
+  [tool('electron-vite', 'bin', 'electron-vite.js'), 'build', '--logLevel', 'warn'],
+  [tool('vite', 'bin', 'vite.js'), 'build', '--logLevel', 'warn', '--config', 'relay.vite.config.ts'],
 ];
 
 // What an earlier build has left must not get into a package.

@@ -8,15 +8,20 @@ import { root } from './setup.mjs';
 
 const DOWNLOAD_MS = 10 * 60_000;
 
-/** One attempt; does nothing when Electron is there already. @returns whether it is there now */
-export function fetchElectron() {
+/** One attempt; does nothing when Electron is there already. @param timeout milliseconds
+ * @returns whether it is there now */
+export function fetchElectron(timeout = DOWNLOAD_MS) {
   const { status, stderr } = spawnSync(process.execPath, [join(root, 'node_modules/electron/install.js')], {
     encoding: 'utf8',
-    timeout: DOWNLOAD_MS,
+    timeout,
   });
-  if (status !== 0) console.log(`Electron could not be downloaded. ${stderr.split('\n')[0]}`);
+  if (status !== 0)
+    console.log(`Electron could not be downloaded: ${stderr.split('\n')[0] || 'it took too long'}.`);
   return status === 0;
 }
+
+/** Electron's own program, once it is there. */
+export const electronProgram = () => createRequire(import.meta.url)('electron');
 
 /** The program's file: just an ELF header and the fuses, as Electron's own has them before they are flipped. */
 function program() {

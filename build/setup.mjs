@@ -7,7 +7,8 @@ import { join } from 'node:path';
 
 export const root = join(import.meta.dirname, '..');
 
-/** Debian's packages: keytar's library, and a secret service that needs no desktop. */
+/** Debian's packages: a window where Electron is missing; keytar's library; a secret service that needs no desktop. */
+export const windowPackages = ['chromium', 'fonts-dejavu-core', 'fonts-noto-color-emoji'];
 export const keytarPackages = ['libsecret-1-0'];
 export const keyringPackages = ['libsecret-1-0', 'gnome-keyring', 'dbus', 'dbus-x11'];
 

@@ -4,7 +4,14 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { ensureDebianPackages, ensureNpmPackages, keyringPackages, keytarPackages, root } from './setup.mjs';
+import {
+  ensureDebianPackages,
+  ensureNpmPackages,
+  keyringPackages,
+  keytarPackages,
+  root,
+  windowPackages,
+} from './setup.mjs';
 
 const bin = (name) => join(root, 'node_modules', '.bin', name);
 const node = () =>
@@ -12,13 +19,29 @@ const node = () =>
 
 const buildStep = () => [node(), 'build/build.mjs'];
 
+/** A desktop session has a keychain of its own; elsewhere one is made for as long as the command runs. */
+const hasSession = process.platform !== 'linux' || Boolean(process.env.DBUS_SESSION_BUS_ADDRESS);
+
 /** needs: Debian packages; keyring: runs beside a keyring of its own; steps: one after the other until one fails. */
 const commands = {
-  start: { needs: keyringPackages, keyring: true, steps: (args) => [[node(), 'examples/demo.ts', ...args]] },
-  demo: { needs: keyringPackages, keyring: true, steps: (args) => [[node(), 'examples/demo.ts', ...args]] },
+  start: {
+    // What a window needs besides is known once it is known whether Electron can be had.
+    needs: hasSession ? keytarPackages : keyringPackages,
+    keyring: !hasSession,
+    steps: (args) => [buildStep(), [node(), 'build/launch.mjs', ...args]],
+  },
+  demo: {
+    needs: [...windowPackages, ...keyringPackages],
+    keyring: true,
+    steps: (args) => [buildStep(), [node(), 'examples/demo.ts', ...args]],
+  },
   relay: { needs: [], steps: (args) => [[node(), 'relay/index.ts', ...args]] },
   chat: { needs: keytarPackages, steps: (args) => [[node(), 'cli/index.ts', ...args]] },
-  bench: { needs: keyringPackages, keyring: true, steps: (args) => [[node(), 'bench/index.ts', ...args]] },
+  bench: {
+    needs: [...windowPackages, ...keyringPackages],
+    keyring: true,
+    steps: (args) => [buildStep(), [node(), 'bench/index.ts', ...args]],
+  },
   check: {
     needs: [],
     steps: () => [
@@ -28,7 +51,7 @@ const commands = {
       [node(), bin('prettier'), '--check', '--log-level', 'warn', '.'],
     ],
   },
-  test: { needs: keyringPackages, keyring: true, steps: testSteps },
+  test: { needs: [...windowPackages, ...keyringPackages], keyring: true, steps: testSteps },
   build: { needs: [], steps: () => [buildStep()] },
   dist: { needs: [], steps: (args) => [buildStep(), [node(), 'build/dist.mjs', ...args]] },
   'dist:check': { needs: [], steps: () => [buildStep(), [node(), 'build/dist.mjs', '--check']] },
@@ -38,8 +61,9 @@ const commands = {
 function testSteps(args) {
   const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
   const report = (name) => ['--reporter=default', '--reporter=json', `--outputFile=out/tests/${name}.json`];
-  if (args.length > 0) return [[node(), vitest, 'run', ...args]];
+  if (args.length > 0) return [buildStep(), [node(), vitest, 'run', ...args]];
   return [
+    buildStep(),
     [node(), vitest, 'run', '--coverage', ...report('node')],
     [bin('bun'), '--bun', vitest, 'run', '--project', 'crypto', ...report('bun')],
   ];
@@ -65,7 +89,12 @@ function inKeyring(step, home) {
     'printf "keyring" | gnome-keyring-daemon --unlock --components=secrets >/dev/null && exec "$@"';
   return {
     step: ['dbus-run-session', '--', 'bash', '-c', script, 'bash', ...step],
-    environment: { HOME: home, XDG_RUNTIME_DIR: home, XDG_DATA_HOME: join(home, 'data') },
+    environment: {
+      HOME: home,
+      XDG_RUNTIME_DIR: home,
+      XDG_DATA_HOME: join(home, 'data'),
+      SIGNET_PASSING_KEYRING: '1',
+    },
   };
 }
 

@@ -1,31 +1,74 @@
-// Alice and bob chat through a relay of their own; then everything that the relay was left with is laid open.
-import { mkdtempSync, rmSync } from 'node:fs';
+// Alice and bob at two windows, joined and chatting through a relay of their own. Where there is no display the windows
+// are not shown: pictures of them are left in out/demo/. In the end, all that the relay was left with is laid open.
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { styleText } from 'node:util';
 import { pino } from 'pino';
 import { forget } from '../main/messenger/keychain.ts';
-import { Messenger } from '../main/messenger/messenger.ts';
 import { Failure } from '../protocol/failures.ts';
 import { encodeInvite } from '../protocol/invite.ts';
 import { type Relay, startRelay } from '../relay/server.ts';
+import { type App, launchApp } from '../tests/stand-in/app.ts';
 import * as stored from './what-the-relay-stored.ts';
 
+const root = join(import.meta.dirname, '..');
+const pictures = join(root, 'out', 'demo');
 const folder = mkdtempSync(join(tmpdir(), 'signet-demo-'));
 const folderOf = { relay: join(folder, 'relay'), alice: join(folder, 'alice'), bob: join(folder, 'bob') };
-const opened: Promise<Messenger>[] = [];
-const written: stored.Written[] = [];
-const states = new Map<string, string[]>();
+const isShown =
+  process.platform !== 'linux' || Boolean(process.env['DISPLAY'] ?? process.env['WAYLAND_DISPLAY']);
+const opened: Promise<App>[] = [];
+const written: { from: string; text: string }[] = [];
 let relay: Relay | undefined;
 let left: Promise<void> | undefined;
-const interruption = new AbortController();
-const signal = AbortSignal.any([interruption.signal, AbortSignal.timeout(60_000)]);
 const say = (line = ''): void => console.log(line);
 const title = (text: string): void => say(`\n${styleText('bold', text)}\n`);
 
+type Name = 'alice' | 'bob';
+type Desk = { name: Name; app: App };
+
+async function openDesk(name: Name): Promise<Desk> {
+  const opening = launchApp({
+    main: join(root, 'out', 'main', 'index.js'),
+    args: ['--profile', folderOf[name]],
+    headless: !isShown,
+    size: { width: 1100, height: 720 },
+    ...(name === 'bob' ? { colorScheme: 'dark' } : {}),
+  });
+  opened.push(opening);
+  return { name, app: await opening };
+}
+
+async function enter(desk: Desk, invite: string): Promise<void> {
+  const { page } = desk.app;
+  await page.getByLabel('Your name').fill(desk.name);
+  await page.getByLabel('Invite').fill(invite);
+  await page.getByText('answers and is the right one').waitFor();
+  await page.getByRole('button', { name: 'Join' }).click();
+  await page.getByText(`You are ${desk.name}`).waitFor();
+}
+
+/** Types a text into the open conversation, and waits for the tick beside it. */
+async function write({ name, app }: Desk, to: Name, text: string, tick: 'Read' | 'Sent'): Promise<void> {
+  const field = app.page.getByLabel(`Message to ${to}`);
+  await field.fill(text);
+  await field.press('Enter');
+  written.push({ from: name, text });
+  const names = styleText(name === 'alice' ? 'magenta' : 'cyan', `${name} to ${to}:`.padEnd(15));
+  say(`  ${names}${text.replaceAll('\n', `\n${' '.repeat(17)}`)}`);
+  const bubble = app.page.locator('.bubble', { hasText: text.split('\n')[0]! }).last();
+  await bubble.getByRole('img', { name: new RegExp(`^${tick}`) }).waitFor();
+  say(styleText('dim', `${' '.repeat(17)}${tick.toLowerCase()}`));
+}
+
+async function picture({ app }: Desk, name: string): Promise<void> {
+  await app.page.evaluate('document.fonts.ready.then(() => undefined)');
+  await app.page.screenshot({ path: join(pictures, `${name}.png`) });
+}
+
 async function openRelay(port: number): Promise<Relay> {
-  signal.throwIfAborted();
   const log = pino({ level: 'silent' });
   return (relay = await startRelay({ data: folderOf.relay, port, host: '127.0.0.1', log }));
 }
@@ -36,64 +79,50 @@ async function closeRelay(): Promise<void> {
   await closing?.close();
 }
 
-async function arrive(name: 'alice' | 'bob', invite: string): Promise<Messenger> {
-  signal.throwIfAborted();
-  const opening = Messenger.open({ directory: folderOf[name], joining: { name, invite } });
-  opened.push(opening);
-  const messenger = await opening;
-  messenger.on('messageChanged', ({ id, mine, state }) => {
-    if (mine) states.set(id, [...(states.get(id) ?? []), state]);
-  });
-  let online = false;
-  messenger.on('connection', (state) => (online = state === 'online'));
-  messenger.start();
-  await until(() => online);
-  return messenger;
-}
-
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await delay(10, undefined, { signal });
-}
-
-const reaches = ({ id }: stored.Written, state: string): Promise<void> =>
-  until(() => states.get(id)?.includes(state) ?? false);
-
-async function write(from: Messenger, to: string, text: string): Promise<stored.Written> {
-  const message = { id: (await from.send(to, text)).id, from: from.name, text };
-  written.push(message);
-  const names = styleText(from.name === 'alice' ? 'magenta' : 'cyan', `${from.name} to ${to}:`.padEnd(15));
-  say(`  ${names}${text.replaceAll('\n', `\n${' '.repeat(17)}`)}`);
-  return message;
-}
-
-const showStates = ({ id }: stored.Written): void =>
-  say(styleText('dim', `${' '.repeat(17)}${states.get(id)!.join(', ')}`));
-
-/** The reader is there, gets it at once, and looks at it. */
-async function read(message: stored.Written, reader: Messenger): Promise<void> {
-  await reaches(message, 'delivered');
-  reader.markRead(message.from);
-  await reaches(message, 'read');
-  showStates(message);
+/** A texts's id in its writer's own database: what was written is known by its words. */
+async function idOf({ app }: Desk, to: Name): Promise<(text: string) => string> {
+  const result: { value: { id: string; text: string; mine: boolean }[] } = await app.page.evaluate(
+    `window.bridge.calls.messages({ contact: '${to}', from: 0, count: 100 })`,
+  );
+  return (text) => result.value.find((message) => message.mine && message.text === text)!.id;
 }
 
 async function demo(): Promise<void> {
-  say('A relay starts on this computer, and alice and bob make their keys.');
+  rmSync(pictures, { recursive: true, force: true });
+  mkdirSync(pictures, { recursive: true });
+  say(
+    `A relay starts on this computer, and two windows open${isShown ? '' : ' (not shown: there is no display)'}.`,
+  );
   const { port, key } = await openRelay(0);
   const invite = encodeInvite({ relays: [`127.0.0.1:${port}`], key });
-  const [alice, bob] = await Promise.all([arrive('alice', invite), arrive('bob', invite)]);
+  const [alice, bob] = await Promise.all([openDesk('alice'), openDesk('bob')]);
+  await picture(alice, '1-first-start');
+  await Promise.all([enter(alice, invite), enter(bob, invite)]);
 
   title('They chat');
-  await read(await write(alice, 'bob', 'Hi Bob! Our own post office is open. 🎉'), bob);
-  await read(await write(bob, 'alice', 'Hello Alice 👋 And nobody in between can read this?'), alice);
-  await read(await write(alice, 'bob', 'Nobody. All it ever sees are sealed envelopes. 💌'), bob);
+  await alice.app.page.keyboard.press('Control+n');
+  await alice.app.page.getByLabel('Name', { exact: true }).fill('bob');
+  await alice.app.page.keyboard.press('Enter');
+  await alice.app.page.getByLabel('Message to bob').fill('Hi Bob! Our own post office is open. 🎉');
+  await alice.app.page.getByLabel('Message to bob').press('Enter');
+  say('  alice to bob:  Hi Bob! Our own post office is open. 🎉');
+  written.push({ from: 'alice', text: 'Hi Bob! Our own post office is open. 🎉' });
+  await bob.app.page.getByRole('navigation').getByRole('button', { name: 'alice' }).click();
+  await write(bob, 'alice', 'Hello Alice 👋 And nobody in between can read this?', 'Read');
+  await write(alice, 'bob', 'Nobody. All it ever sees are sealed envelopes. 💌', 'Read');
+  await write(bob, 'alice', 'Then I can tell you what we give Jun for her birthday!', 'Read');
+  await picture(alice, '2-alice');
+  await picture(bob, '3-bob');
+  await alice.app.page.getByLabel('Message details').nth(2).click();
+  await alice.app.page.getByText('Safety number with bob').waitFor();
+  await picture(alice, '4-what-the-relay-saw');
+  const idFromBob = await idOf(bob, 'alice');
 
-  title('Bob closes his laptop, and alice writes all the same');
-  await bob.close();
+  title('Bob closes Signet, and alice writes all the same');
+  await bob.app.quit();
+  await bob.app.exited;
   const list = 'For Saturday 🧺\n- two baguettes 🥖\n- the good goat cheese 🧀\n- and your guitar 🎸';
-  const waiting = await write(alice, 'bob', list);
-  await reaches(waiting, 'sent');
-  showStates(waiting);
+  await write(alice, 'bob', list, 'Sent');
 
   title("What the relay stored of it: bob's mailbox, out of its database");
   await closeRelay();
@@ -103,47 +132,65 @@ async function demo(): Promise<void> {
   await openRelay(port);
 
   title('Bob is back, and reads her list');
-  const bobAgain = await arrive('bob', invite);
-  await read(waiting, bobAgain);
-  await read(await write(bobAgain, 'alice', 'Just saw your list. Guitar is tuned! 😋'), alice);
-  await read(await write(alice, 'bob', 'Until Saturday, then! 🚲'), bobAgain);
-  // The last acknowledgement may still be on its way to the relay.
-  await delay(200);
-  await Promise.all([alice.close(), bobAgain.close()]);
+  const bobAgain = await openDesk('bob');
+  await bobAgain.app.page.getByRole('navigation').getByRole('button', { name: 'alice' }).click();
+  await alice.app.page
+    .locator('.bubble', { hasText: 'For Saturday' })
+    .getByRole('img', { name: 'Read' })
+    .waitFor();
+  say('  read');
+  await picture(bobAgain, '5-bob-is-back');
+  const idFromAlice = await idOf(alice, 'bob');
+
+  if (isShown) {
+    title('Now chat on. Quit one of them to end the demonstration.');
+    await Promise.race([alice.app.exited, bobAgain.app.exited]);
+  }
+  await Promise.all([alice, bobAgain].map(({ app }) => app.quit().catch(() => {})));
+  await Promise.all([alice.app.exited, bobAgain.app.exited]);
   await closeRelay();
 
   title('Each message, and what the relay had of it');
-  for (const line of stored.passed(written, [folderOf.alice, folderOf.bob])) say(`  ${line}`);
-
-  title('What is left of it at the relay');
-  const found = stored.search(written, [...filesThen, ...stored.filesOf(folderOf.relay)]);
-  say(`  Letters in its mailboxes: ${stored.mailbox(folderOf.relay).length}.`);
-  const count = `found ${found.length} of ${written.length} texts`;
-  say(`  In its files, while one waited and now: ${styleText('bold', count)}.`);
+  const messages = written.map(({ from, text }) => ({
+    ...{ from, text },
+    id: (from === 'alice' ? idFromAlice : idFromBob)(text),
+  }));
+  for (const line of stored.passed(messages, [folderOf.alice, folderOf.bob])) say(`  ${line}`);
+  const found = stored.search(messages, [...filesThen, ...stored.filesOf(folderOf.relay)]);
+  const count = `found ${found.length} of ${messages.length} texts`;
+  title("In the relay's files, while one waited and now");
+  say(`  ${styleText('bold', count)}.`);
+  say(`\nPictures of the windows: ${pictures}`);
   if (found.length > 0) process.exitCode = 1;
 }
 
-/** Nothing stays: no process, no folder, no keychain item. */
+/** Nothing stays but the pictures: no process, no folder, no keychain item. */
 async function leave(): Promise<void> {
-  const people = await Promise.allSettled(opened);
-  for (const person of people) if (person.status === 'fulfilled') await person.value.close();
+  for (const app of await Promise.allSettled(opened)) if (app.status === 'fulfilled') await app.value.kill();
   await closeRelay();
   const accounts = stored.keychainAccounts([folderOf.alice, folderOf.bob]);
   rmSync(folder, { recursive: true, force: true });
-  // Last, since a keychain may be gone when the demo is interrupted.
   for (const account of accounts) await forget(account);
 }
 
 const leaveOnce = (): Promise<void> => (left ??= leave());
+let interrupted = false;
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(name, () => {
-    interruption.abort();
+    interrupted = true;
     void Promise.allSettled([leaveOnce()]).then(() => process.exit(130));
   });
 }
 try {
-  await demo().finally(leaveOnce);
+  // The demonstration has a minute, and then as long as its windows are open.
+  await Promise.race([
+    demo(),
+    ...(isShown ? [] : [delay(120_000).then(() => Promise.reject(new Error('It took too long.')))]),
+  ]);
 } catch (error) {
-  process.exitCode = interruption.signal.aborted ? 130 : 1;
-  if (!interruption.signal.aborted) console.error(error instanceof Failure ? error.message : error);
+  process.exitCode = interrupted ? 130 : 1;
+  if (!interrupted) console.error(error instanceof Failure ? error.message : error);
+} finally {
+  await leaveOnce();
+  process.exit();
 }

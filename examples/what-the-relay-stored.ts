@@ -1,4 +1,4 @@
-// Part of demo.ts: reads what a relay's folder holds once the relay is closed, and tells about it.
+// Part of the demonstrations: reads what a relay's folder holds once the relay is closed, and tells about it.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';

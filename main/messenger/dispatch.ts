@@ -151,8 +151,9 @@ export class Dispatch {
       await this.#inLane(contact, work);
     } catch (error) {
       const failure = Failure.from(error);
-      // It stays owed, and is tried again on the next connection.
-      if (!this.#closed && failure.code !== 'offline') this.#parts.report(failure);
+      // It stays owed, and is tried again on the next connection. Whoever has left the relay can't be told anything.
+      const isPassing = ['offline', 'unknown-user'].includes(failure.code);
+      if (!this.#closed && !isPassing) this.#parts.report(failure);
     }
   }
 

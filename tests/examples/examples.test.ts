@@ -109,8 +109,8 @@ function expectInOrder(output: string, lines: string[]): void {
 const inKeychain = (account: string): Promise<string | null> => keytar.getPassword('Signet', account);
 
 test('there is a test for each example', () => {
-  const demo = ['demo.ts', 'what-the-relay-stored.ts'];
-  expect(readdirSync(folder).sort()).toEqual([...Object.keys(students), ...demo].sort());
+  const demonstrations = ['demo.ts', 'what-the-relay-sees.ts', 'what-the-relay-stored.ts'];
+  expect(readdirSync(folder).sort()).toEqual([...Object.keys(students), ...demonstrations].sort());
 });
 
 test.each(Object.entries(students))('%s is short, and shows what it promises', async (name, lines) => {
@@ -119,8 +119,8 @@ test.each(Object.entries(students))('%s is short, and shows what it promises', a
   expectInOrder(await new Example(name).ends(0), lines);
 });
 
-test('the demo shows a chat, what the relay stored of it, and leaves nothing behind', async () => {
-  const demo = new Example('demo.ts');
+test('a demonstration shows a chat, what the relay stored of it, and leaves nothing behind', async () => {
+  const demo = new Example('what-the-relay-sees.ts');
   await demo.says('bob to alice');
   const accounts = ['alice', 'bob'].map((person) => demo.keychainAccount(person));
   for (const account of accounts) expect(await inKeychain(account)).toMatch(/^[A-Za-z0-9+/]{1024}$/);
@@ -169,8 +169,8 @@ test.skipIf(process.platform === 'win32').each([
   ['SIGINT', 'pending, sent'],
   ['SIGTERM', 'Bob closes his laptop'],
   ['SIGINT', 'starts again'],
-] as const)('the demo, ended by %s after "%s", leaves nothing behind', async (signal, moment) => {
-  const demo = new Example('demo.ts');
+] as const)('that demonstration, ended by %s after "%s", leaves nothing behind', async (signal, moment) => {
+  const demo = new Example('what-the-relay-sees.ts');
   await demo.says('bob to alice');
   const accounts = ['alice', 'bob'].map((person) => demo.keychainAccount(person));
   await demo.says(moment);
@@ -179,15 +179,15 @@ test.skipIf(process.platform === 'win32').each([
   for (const account of accounts) expect(await inKeychain(account)).toBeNull();
 });
 
-test.skipIf(process.platform === 'win32')('the demo can be ended while it makes keys', async () => {
-  const demo = new Example('demo.ts');
+test.skipIf(process.platform === 'win32')('that demonstration can be ended while it makes keys', async () => {
+  const demo = new Example('what-the-relay-sees.ts');
   await demo.says('make their keys');
   demo.kill('SIGINT');
   await demo.ends(130);
 });
 
-test.runIf(process.platform === 'linux')('the demo says so when there is no keychain', async () => {
-  const demo = new Example('demo.ts', { DBUS_SESSION_BUS_ADDRESS: 'unix:path=/nowhere' });
+test.runIf(process.platform === 'linux')('that demonstration says so when there is no keychain', async () => {
+  const demo = new Example('what-the-relay-sees.ts', { DBUS_SESSION_BUS_ADDRESS: 'unix:path=/nowhere' });
   await demo.says('make their keys');
   await until(() => demo.ended);
   expect(demo.errors).toMatch(
