@@ -13,6 +13,8 @@ import { backoff } from './backoff.ts';
 import { dial } from './dial.ts';
 
 export type ConnectionState = 'connecting' | 'online' | 'offline';
+/** final: no other attempt is made. */
+export type Trouble = { failure: Failure; final: boolean };
 
 type WithoutId<Frame> = Frame extends { id: number } ? Omit<Frame, 'id'> : never;
 export type Request = WithoutId<ClientFrame>;
@@ -60,6 +62,7 @@ export class Connection extends EventEmitter<Events> {
   #running = false;
   #retry: NodeJS.Timeout | undefined;
   #lastFailure: string | undefined;
+  #trouble: Trouble | undefined;
 
   constructor(options: Options) {
     super();
@@ -72,6 +75,11 @@ export class Connection extends EventEmitter<Events> {
 
   get online(): boolean {
     return this.#state === 'online';
+  }
+
+  /** Why there is no connection, if that is known; told as a failure only when it is a new one. */
+  get trouble(): Trouble | undefined {
+    return this.#trouble;
   }
 
   /** Connects, and keeps connecting until stop(). */
@@ -166,6 +174,7 @@ export class Connection extends EventEmitter<Events> {
         await this.#options.signIn((request, type) => this.#ask(request, type));
         if (socket.readyState !== WebSocket.OPEN) throw offline();
         since = performance.now();
+        this.#trouble = undefined;
         this.#setState('online');
         await closed;
         throw offline();
@@ -176,9 +185,11 @@ export class Connection extends EventEmitter<Events> {
       // Why the relay has closed says more than that it has.
       const failure = isRelayFailure(reason) ? Failure.fromRelay(reason) : Failure.from(error);
       isReplaced = failure.code === 'replaced';
-      if (this.#running) this.#report(failure);
       // Only a sign-in can end for good: whoever was signed in may be so again.
-      if (since === 0 && this.#options.final(failure)) this.#running = false;
+      const final = since === 0 && this.#options.final(failure);
+      if (failure.code !== 'offline') this.#trouble = { failure, final };
+      if (this.#running) this.#report(failure);
+      if (final) this.#running = false;
     }
     this.#drop();
     if (since > 0 && performance.now() - since > GOOD_MS) {

@@ -5,7 +5,7 @@ import { Failure } from '../../protocol/failures.ts';
 import { USER_NAME_PATTERN, USER_NAME_RULE } from '../../protocol/fields.ts';
 import { safetyNumber } from '../../protocol/safety-number.ts';
 import { type Account, type Joining, loadAccount, markRegistered, type Progress, settle } from './account.ts';
-import { type Ask, Connection, type ConnectionState } from './connection.ts';
+import { type Ask, Connection, type ConnectionState, type Trouble } from './connection.ts';
 import { type ContactSummary, Contacts } from './contacts.ts';
 import { Conversations } from './conversations.ts';
 import { Database } from './database.ts';
@@ -66,7 +66,6 @@ export class Messenger extends EventEmitter<Events> {
   readonly #dispatch: Dispatch;
   readonly #reception: Reception;
   #upkeep: NodeJS.Timeout | undefined;
-  #trouble: Failure | undefined;
   #closing: Promise<void> | undefined;
 
   /** Opens a profile, or makes a new one with its keys. Nothing is sent before start().
@@ -154,10 +153,7 @@ export class Messenger extends EventEmitter<Events> {
     });
     this.#connection.on('deliver', (from, envelope) => this.#reception.take(from, envelope));
     this.conversations = new Conversations(parts);
-    this.#connection.on('failure', (failure) => {
-      this.#trouble = failure;
-      report(failure);
-    });
+    this.#connection.on('failure', report);
     this.#connection.on('state', (state) => this.#onState(state));
   }
 
@@ -186,8 +182,8 @@ export class Messenger extends EventEmitter<Events> {
   }
 
   /** Why there is no connection, if that is known; final: no other attempt is made. */
-  get trouble(): { failure: Failure; final: boolean } | undefined {
-    return this.#trouble && { failure: this.#trouble, final: FINAL.includes(this.#trouble.code) };
+  get trouble(): Trouble | undefined {
+    return this.#connection.trouble;
   }
 
   /** Connects now, rather than when the next attempt is due. */
@@ -334,7 +330,6 @@ export class Messenger extends EventEmitter<Events> {
   #onState(state: ConnectionState): void {
     const online = state === 'online';
     this.#contacts.stale();
-    if (online) this.#trouble = undefined;
     this.emit('connection', state);
     this.#outbox.setOnline(online);
     if (!online) return;
