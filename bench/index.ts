@@ -8,6 +8,7 @@ import { outFolder } from './folder.ts';
 import { measurePost } from './post.ts';
 import { measureBlocking, measureLong, measureShort } from './sealing.ts';
 import { measureStart } from './start.ts';
+import { measureWindow } from './window.ts';
 
 const benchmarks: Record<string, Benchmark> = {
   short: { title: 'Short messages against bare RSA', measure: measureShort },
@@ -15,6 +16,7 @@ const benchmarks: Record<string, Benchmark> = {
   blocking: { title: 'The event loop while a long message is opened', measure: measureBlocking },
   post: { title: 'What the relay carries', measure: measurePost },
   start: { title: "The relay's start", measure: measureStart },
+  window: { title: 'The window with a long life behind it', measure: measureWindow },
   chat: { title: 'From messenger to messenger', measure: measureChat },
 };
 

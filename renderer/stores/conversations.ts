@@ -9,6 +9,8 @@ export const useConversations = defineStore('conversations', () => {
   const messages = useMessages();
   const byContact = shallowReactive(new Map<string, Conversation>());
   const open = shallowRef<string | null>(null);
+  /** The one that was chosen last; it is open once its messages are there. */
+  let wanted: string | null = null;
   /** Index of the first message that was unread when the conversation was opened, or came while it was not seen. */
   const newFrom = shallowRef<number | null>(null);
   const loaded = shallowRef(false);
@@ -38,11 +40,14 @@ export const useConversations = defineStore('conversations', () => {
 
   /** Opens a conversation once its last messages are there, or at once if they take long. */
   async function select(contact: string | null): Promise<void> {
-    if (contact === open.value) return;
+    if (contact === wanted) return;
+    wanted = contact;
     const conversation = contact === null ? undefined : byContact.get(contact);
     if (conversation) await messages.preload(conversation);
+    // Another one was chosen meanwhile.
+    if (contact !== wanted || contact === open.value) return;
     open.value = contact;
-    newFrom.value = conversation?.firstUnread ?? null;
+    newFrom.value = current.value?.firstUnread ?? null;
     void calls.showing({ contact });
   }
 

@@ -19,18 +19,22 @@ export const useDrafts = defineStore('drafts', () => {
     if (texts.has(contact)) return;
     const result = await calls.draft({ contact });
     if (!result.ok) return app.notify(result.failure);
+    if (texts.has(contact)) return;
     saved.set(contact, result.value);
-    if (!texts.has(contact)) texts.set(contact, result.value);
+    texts.set(contact, result.value);
   }
 
   async function save(contact: string): Promise<void> {
     clearTimeout(timers.get(contact));
     timers.delete(contact);
-    const text = get(contact);
-    if (saved.get(contact) === text) return;
+    const text = texts.get(contact);
+    // What was never loaded, and never typed, must not replace what is on the disk.
+    if (text === undefined || saved.get(contact) === text) return;
     saved.set(contact, text);
     const result = await calls.saveDraft({ contact, text });
-    if (!result.ok) app.notify(result.failure);
+    if (result.ok) return;
+    saved.delete(contact);
+    app.notify(result.failure);
   }
 
   function set(contact: string, text: string): void {
@@ -45,6 +49,7 @@ export const useDrafts = defineStore('drafts', () => {
   /** Empties the composer while a text is on its way; on the disk it stays until it was accepted. */
   function take(contact: string): string {
     clearTimeout(timers.get(contact));
+    timers.delete(contact);
     const text = get(contact);
     texts.set(contact, '');
     return text;

@@ -16,8 +16,8 @@ const PATIENCE_MS = 150;
 type Loaded = {
   /** By index. */
   rows: Map<number, Message>;
-  /** First index of the pages that are being fetched. */
-  fetching: Set<number>;
+  /** Pages that are being fetched, by number. */
+  fetching: Map<number, Promise<void>>;
   /** What was told of messages while they were being fetched, by index. */
   told: Map<number, MessageRow>;
 };
@@ -29,7 +29,7 @@ export const useMessages = defineStore('messages', () => {
   function of(contact: string): Loaded {
     let loaded = conversations.get(contact);
     if (!loaded) {
-      loaded = { rows: shallowReactive(new Map()), fetching: new Set(), told: new Map() };
+      loaded = { rows: shallowReactive(new Map()), fetching: new Map(), told: new Map() };
       conversations.set(contact, loaded);
     }
     return loaded;
@@ -37,30 +37,40 @@ export const useMessages = defineStore('messages', () => {
 
   const get = (contact: string, index: number): Message | undefined => of(contact).rows.get(index);
 
-  async function fetchPage(contact: string, page: number): Promise<void> {
-    const loaded = of(contact);
-    const from = page * PAGE;
-    loaded.fetching.add(from);
-    const result = await calls.messages({ contact, from, count: PAGE });
-    loaded.fetching.delete(from);
+  async function takePage(contact: string, page: number): Promise<void> {
+    const { rows, fetching, told } = of(contact);
+    const asked = calls.messages({ contact, from: page * PAGE, count: PAGE });
+    const result = await asked.finally(() => fetching.delete(page));
     if (!result.ok) return app.notify(result.failure);
     for (const message of result.value) {
-      const told = loaded.told.get(message.index);
-      const isNewer = told && told.revision > message.revision;
-      loaded.rows.set(message.index, isNewer ? { ...message, ...told } : message);
+      const { index, revision } = message;
+      const known = rows.get(index) ?? told.get(index);
+      rows.set(index, known && known.revision > revision ? { ...message, ...known } : message);
+      told.delete(index);
     }
-    if (loaded.fetching.size === 0) loaded.told.clear();
+    // A message that came after the page was read, and was told before it arrived.
+    const missed = [...told.keys()].filter((index) => Math.floor(index / PAGE) === page);
+    for (const index of missed) told.delete(index);
+    if (fetching.size === 0) told.clear();
+    if (missed.length > 0) await fetchPage(contact, page);
   }
 
-  /** Fetches what is missing of the messages from `first` to `last`, the newest first. */
+  function fetchPage(contact: string, page: number): Promise<void> {
+    const { fetching } = of(contact);
+    const fetched = fetching.get(page) ?? takePage(contact, page);
+    fetching.set(page, fetched);
+    return fetched;
+  }
+
+  /** Fetches what is missing of the messages from `first` to `last`, the newest first; waits also for what is being
+   * fetched already. */
   async function ensure(contact: string, first: number, last: number): Promise<void> {
-    const { rows, fetching } = of(contact);
-    const pages: number[] = [];
+    const { rows } = of(contact);
+    const pages = new Set<number>();
     for (let index = last; index >= Math.max(first, 0); index--) {
-      const page = Math.floor(index / PAGE);
-      if (!rows.has(index) && !pages.includes(page) && !fetching.has(page * PAGE)) pages.push(page);
+      if (!rows.has(index)) pages.add(Math.floor(index / PAGE));
     }
-    await Promise.all(pages.map((page) => fetchPage(contact, page)));
+    await Promise.all([...pages].map((page) => fetchPage(contact, page)));
   }
 
   /** Fetches what a conversation shows first, for as long as nobody notices the wait. */

@@ -9,7 +9,7 @@ import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
 import { openRelay, temporaryFolder } from '../town.ts';
 import { composer, type Desk, openConversation, openDesk, openRelayProcess } from './desk.ts';
-import { fillProfile, type Past, sampleText } from './fill.ts';
+import { fillProfile, type Past, sampleText } from '../fill.ts';
 
 const folder = join(import.meta.dirname, '..', '..', 'out', 'gallery');
 mkdirSync(folder, { recursive: true });

@@ -1,12 +1,12 @@
 // Fills a profile's database as a long life with Signet would: by the messenger's own parts, without a relay.
 import { randomBytes } from 'node:crypto';
-import { loadAccount } from '../../main/messenger/account.ts';
-import { Contacts } from '../../main/messenger/contacts.ts';
-import { Database } from '../../main/messenger/database.ts';
-import { systemKeychain } from '../../main/messenger/keychain.ts';
-import { type MessageState, Messages, type NoticeKind } from '../../main/messenger/messages.ts';
-import { Messenger } from '../../main/messenger/messenger.ts';
-import { seal } from '../../main/messenger/seal.ts';
+import { loadAccount } from '../main/messenger/account.ts';
+import { Contacts } from '../main/messenger/contacts.ts';
+import { Database } from '../main/messenger/database.ts';
+import { systemKeychain } from '../main/messenger/keychain.ts';
+import { type MessageState, Messages, type NoticeKind } from '../main/messenger/messages.ts';
+import { Messenger } from '../main/messenger/messenger.ts';
+import { seal } from '../main/messenger/seal.ts';
 
 export type Line =
   | { mine?: boolean; text: string; state?: MessageState; sentAt: number }
@@ -49,7 +49,7 @@ export async function fillProfile(
         database.run('UPDATE contacts SET verified = NULL, verified_at = NULL WHERE name = ?', contact);
       if (isOffered) database.run('UPDATE contacts SET offered = ? WHERE name = ?', randomBytes(32), contact);
       const sealed = await Promise.all(
-        lines.map((line) => ('text' in line ? messages.sealText(Buffer.from(line.text)) : undefined)),
+        lines.map(async (line) => ('text' in line ? messages.sealText(Buffer.from(line.text)) : undefined)),
       );
       database.transaction(() => {
         lines.forEach((line, i) => {
