@@ -47,6 +47,7 @@ const commands = {
     steps: () => [
       [node(), bin('vue-tsc'), '--noEmit'],
       [node(), bin('vue-tsc'), '--noEmit', '--project', 'renderer'],
+      [node(), bin('vue-tsc'), '--noEmit', '--project', 'tests/renderer'],
       [node(), bin('eslint'), '.', '--max-warnings', '0'],
       [node(), bin('prettier'), '--check', '--log-level', 'warn', '.'],
     ],
@@ -54,6 +55,7 @@ const commands = {
   test: { needs: [...windowPackages, ...keyringPackages], keyring: true, steps: testSteps },
   build: { needs: [], steps: () => [buildStep()] },
   dist: { needs: [], steps: (args) => [buildStep(), [node(), 'build/dist.mjs', ...args]] },
+  'dist:relay': { needs: [], steps: (args) => [[node(), 'build/dist-relay.mjs', ...args]] },
   'dist:check': { needs: [], steps: () => [buildStep(), [node(), 'build/dist.mjs', '--check']] },
 };
 

@@ -11,6 +11,7 @@ export function gatherChanges(messenger: Messenger, tell: (changes: Changes, unr
   const rows = new Map<number, MessageRow>();
   const contacts = new Set<string>();
   let timer: NodeJS.Timeout | undefined;
+  let closed = false;
   const flush = (): void => {
     timer = undefined;
     const { conversations } = messenger;
@@ -24,12 +25,16 @@ export function gatherChanges(messenger: Messenger, tell: (changes: Changes, unr
   };
   const soon = (contact: string): void => {
     contacts.add(contact);
-    timer ??= setTimeout(flush, GATHER_MS);
+    // What is still stored while the messenger is being closed shows at the next start.
+    if (!closed) timer ??= setTimeout(flush, GATHER_MS);
   };
   messenger.on('messageChanged', (row) => {
     rows.set(row.position, row);
     soon(row.contact);
   });
   messenger.on('conversationChanged', soon);
-  messenger.once('closed', () => clearTimeout(timer));
+  messenger.once('closed', () => {
+    closed = true;
+    clearTimeout(timer);
+  });
 }

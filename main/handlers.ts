@@ -1,7 +1,9 @@
 // What each call of the contract does.
-import { app, clipboard } from 'electron';
+import { writeFile } from 'node:fs/promises';
+import { app, clipboard, dialog } from 'electron';
 import type { Changes, Snapshot } from '../preload/contract.ts';
 import { MAX_TEXT_BYTES } from '../protocol/fields.ts';
+import { Failure } from '../protocol/failures.ts';
 import type { Handlers } from './ipc.ts';
 import { checkInvite, type Profile } from './profile.ts';
 import type { Settings } from './settings.ts';
@@ -11,9 +13,13 @@ type Parts = {
   settings: Settings;
   /** The conversation on the screen has changed, or has been looked at. */
   onLooked: (contact: string | null) => void;
+  /** The signet:// link that was opened last; given once. */
+  openedInvite: () => string | null;
+  /** The page has saved all that there was to save. */
+  onLeft: () => void;
 };
 
-export function handlersFor({ profile, settings, onLooked }: Parts): Handlers {
+export function handlersFor({ profile, settings, onLooked, openedInvite, onLeft }: Parts): Handlers {
   const conversations = (): Changes['conversations'] =>
     profile.stage.name === 'ready' ? profile.messenger.conversations.list() : [];
   return {
@@ -29,6 +35,7 @@ export function handlersFor({ profile, settings, onLooked }: Parts): Handlers {
     join: ({ name, invite }) => profile.join(name, invite),
     retry: () => profile.open(),
     quit: () => app.quit(),
+    left: onLeft,
     reconnect: () => profile.messenger.reconnect(),
 
     startConversation: ({ name }) => profile.messenger.meet(name),
@@ -58,5 +65,24 @@ export function handlersFor({ profile, settings, onLooked }: Parts): Handlers {
       return settings.chosen;
     },
     copyText: ({ text }) => clipboard.writeText(text),
+
+    openedInvite,
+    invite: () => profile.messenger.invite,
+    acceptInvite: ({ invite }) => profile.messenger.acceptInvite(invite) ?? null,
+    saveImage: async ({ name, png }) => {
+      const { filePath } = await dialog.showSaveDialog({
+        defaultPath: `${name}.png`,
+        filters: [{ name: 'PNG', extensions: ['png'] }],
+      });
+      if (!filePath) return false;
+      await writeFile(filePath, png).catch((cause: unknown) => {
+        throw new Failure(
+          'folder-unusable',
+          `The image can't be saved as ${filePath}. Choose another folder.`,
+          { cause },
+        );
+      });
+      return true;
+    },
   };
 }

@@ -4,14 +4,16 @@ import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { app, type BrowserWindow, dialog, nativeImage, powerMonitor, type Tray } from 'electron';
+import { asData } from '../preload/contract.ts';
 import { Failure } from '../protocol/failures.ts';
 import appIcon from '../build/icons/icon.png?asset';
 import trayIcon from '../build/icons/tray.png?asset';
 import unreadIcon from '../build/icons/unread.png?asset';
 import { gatherChanges } from './changes.ts';
 import { handlersFor } from './handlers.ts';
-import { asData, serve, teller } from './ipc.ts';
+import { serve, teller } from './ipc.ts';
 import { offerContextMenu, setMenu } from './menu.ts';
+import { linkIn, openLinks } from './links.ts';
 import { Notifications } from './notifications.ts';
 import { registerPageScheme } from './page.ts';
 import { Profile } from './profile.ts';
@@ -21,6 +23,8 @@ import { openWindow, showWindow } from './window.ts';
 
 /** How long quitting waits for what is being sealed and stored; never for the network. */
 const QUIT_MS = 5000;
+/** And for the page to hand over what was typed a moment ago. */
+const LEAVE_MS = 500;
 
 // A profile is a folder; each has one instance, since the lock goes by it.
 const { values } = parseArgs({
@@ -37,10 +41,12 @@ if (typeof values.profile === 'string') {
 app.enableSandbox();
 app.setAppUserModelId('chat.signet.desktop');
 registerPageScheme();
-if (app.requestSingleInstanceLock()) start();
+const link = linkIn(process.argv);
+// The order of arguments isn't kept on the way to the first instance: the link goes by itself.
+if (app.requestSingleInstanceLock({ link })) start(link);
 else app.quit();
 
-function start(): void {
+function start(startedWith: string | null): void {
   const settings = new Settings(app.getPath('userData'));
   const profile = new Profile(app.getPath('userData'));
   let window: BrowserWindow | undefined;
@@ -87,9 +93,12 @@ function start(): void {
       showUnread(unread);
     });
   });
+  const pageLeft = Promise.withResolvers<void>();
+  const links = openLinks(startedWith, () => tell('inviteOpened', null));
   const handlers = handlersFor({
-    profile,
-    settings,
+    ...{ profile, settings },
+    openedInvite: links.give,
+    onLeft: () => pageLeft.resolve(),
     onLooked: (contact) => {
       showing = contact;
       if (contact && isLookedAt(contact)) notifications.withdraw(contact);
@@ -97,13 +106,21 @@ function start(): void {
   });
   serve(contents, handlers);
 
-  app.on('second-instance', open);
+  app.on('second-instance', (_event, _argv, _directory, handedOver) => {
+    open();
+    links.take((handedOver as { link: string | null }).link);
+  });
+  const leave = async (): Promise<void> => {
+    tell('leaving', null);
+    if (profile.stage.name === 'ready') await Promise.race([pageLeft.promise, delay(LEAVE_MS)]);
+    await profile.close();
+  };
   app.on('activate', open);
   app.on('before-quit', (event) => {
     quitting = true;
     if (closed) return;
     event.preventDefault();
-    closed = Promise.race([profile.close(), delay(QUIT_MS)]).catch((error: unknown) =>
+    closed = Promise.race([leave(), delay(QUIT_MS)]).catch((error: unknown) =>
       console.error('Closing the profile failed:', error),
     );
     void closed.then(() => app.quit());
@@ -126,7 +143,14 @@ function start(): void {
         place: settings.place,
         staysOnClose: () =>
           !quitting && (process.platform === 'darwin' || (tray !== undefined && settings.chosen.keepRunning)),
-        onPlaced: (place) => settings.change({ place }),
+        onPlaced: (place) => {
+          try {
+            settings.change({ place });
+          } catch (error) {
+            // Where the window was isn't worth stopping for.
+            console.error('The place of the window could not be kept:', error);
+          }
+        },
         onFocus: () => showing && notifications.withdraw(showing),
         onBroken: () => {
           dialog.showErrorBox(

@@ -3,10 +3,10 @@
 import { ipcMain, type IpcMainInvokeEvent, type WebContents } from 'electron';
 import * as z from 'zod/mini';
 import {
+  asData,
   type CallName,
   calls,
   type EventName,
-  type FailureData,
   type InputOf,
   type OutputOf,
   type Result,
@@ -19,8 +19,6 @@ export type Handlers = {
   [Name in CallName]: (input: InputOf<Name>) => OutputOf<Name> | Promise<OutputOf<Name>>;
 };
 export type Tell = <Name extends EventName>(name: Name, value: ValueOf<Name>) => void;
-
-export const asData = ({ code, message }: Failure): FailureData => ({ code, message });
 
 /** Answers every call of the contract. @param owner the window's contents, the only ones that may call */
 export function serve(owner: () => WebContents | undefined, handlers: Handlers): void {

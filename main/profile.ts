@@ -3,8 +3,7 @@ import { EventEmitter } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Failure } from '../protocol/failures.ts';
 import { decodeInvite, encodeInvite } from '../protocol/invite.ts';
-import type { Connection, InviteSummary, Stage } from '../preload/contract.ts';
-import { asData } from './ipc.ts';
+import { asData, type Connection, type InviteSummary, type Stage } from '../preload/contract.ts';
 import { dial } from './messenger/dial.ts';
 import { Messenger } from './messenger/messenger.ts';
 

@@ -3,6 +3,7 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod/mini';
 import type { Settings as Chosen } from '../preload/contract.ts';
+import { Failure } from '../protocol/failures.ts';
 
 const Place = z.object({
   x: z.int(),
@@ -39,12 +40,22 @@ export class Settings {
     return this.#stored.place;
   }
 
+  /** @throws Failure `folder-unusable`; everything stays as it was */
   change(change: Partial<Stored>): void {
-    this.#stored = { ...this.#stored, ...change };
-    // Written beside it first, so that a full disk leaves the old file as it was.
-    const next = `${this.#file}.new`;
-    writeFileSync(next, JSON.stringify(this.#stored, undefined, 2), { mode: 0o600 });
-    renameSync(next, this.#file);
+    const next = { ...this.#stored, ...change };
+    // Written beside it first, so that a full disk leaves everything as it was.
+    const file = `${this.#file}.new`;
+    try {
+      writeFileSync(file, JSON.stringify(next, undefined, 2), { mode: 0o600 });
+      renameSync(file, this.#file);
+    } catch (cause) {
+      throw new Failure(
+        'folder-unusable',
+        `The settings can't be written to ${this.#file}: the disk is full, or the folder can't be written. Make room.`,
+        { cause },
+      );
+    }
+    this.#stored = next;
   }
 }
 

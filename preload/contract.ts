@@ -6,6 +6,7 @@ import { USER_NAME_PATTERN } from '../protocol/fields.ts';
 
 /** A failure crosses as data: Electron drops the properties of errors. `message` is a sentence for a person. */
 export type FailureData = { code: FailureCode; message: string };
+export const asData = ({ code, message }: FailureData): FailureData => ({ code, message });
 export type Result<Value> = { ok: true; value: Value } | { ok: false; failure: FailureData };
 
 /** Who uses this profile. Fingerprints are 64 hex digits. */
@@ -124,6 +125,9 @@ const Contact = z.string().check(z.regex(USER_NAME_PATTERN));
 /** Far above what a message takes: that one is too long has to reach the messenger, which says so. */
 const Text = z.string().check(z.maxLength(1024 * 1024));
 const Field = z.string().check(z.maxLength(8192));
+const Png = z
+  .instanceof(Uint8Array)
+  .check(z.refine((bytes) => bytes.length < 4 * 1024 * 1024 && bytes[0] === 0x89 && bytes[1] === 0x50));
 const Index = z.int().check(z.nonnegative());
 
 export const calls = {
@@ -133,6 +137,8 @@ export const calls = {
   /** Opens the profile again, after what blocked it. */
   retry: call<void>()(Nothing),
   quit: call<void>()(Nothing),
+  /** Answers `leaving`: all that was typed is saved. */
+  left: call<void>()(Nothing),
   /** Tries to connect now rather than at the next attempt. */
   reconnect: call<void>()(Nothing),
 
@@ -157,9 +163,21 @@ export const calls = {
 
   settings: call<Settings>()(Nothing),
   changeSettings: call<Settings>()(
-    z.object({ keepRunning: z.exactOptional(z.boolean()), notifications: z.exactOptional(z.boolean()) }),
+    z.object({
+      keepRunning: z.exactOptional(z.boolean()),
+      notifications: z.exactOptional(z.boolean()),
+    }),
   ),
   copyText: call<void>()(z.object({ text: Text })),
+
+  /** The signet:// link that Signet was opened with, if that was not asked for before. */
+  openedInvite: call<string | null>()(Nothing),
+  /** What others join the relay with; it carries one's own fingerprint. */
+  invite: call<string>()(Nothing),
+  /** Takes an invite to the relay that one is on. Answers who it is from, verified by it. */
+  acceptInvite: call<string | null>()(z.object({ invite: Field })),
+  /** Asks where to save a PNG. Answers whether it was saved. */
+  saveImage: call<boolean>()(z.object({ name: z.string().check(z.regex(/^[\w-]{1,40}$/)), png: Png })),
 };
 
 export const events = {
@@ -170,6 +188,10 @@ export const events = {
   failed: told<FailureData>(),
   /** A notification was clicked: show this conversation. */
   conversationOpened: told<{ contact: string }>(),
+  /** Signet is about to quit: what isn't saved yet has to be saved now. */
+  leaving: told<null>(),
+  /** A signet:// link was opened: openedInvite gives it. */
+  inviteOpened: told<null>(),
 };
 
 export type Calls = typeof calls;

@@ -78,6 +78,11 @@ const explanations: Partial<
     why: 'What the keychain holds for this profile is not what Signet put there. It was changed, or belongs to another profile.',
     steps: ['Restore the keychain from a backup. Then retry.'],
   },
+  'key-check-failed': {
+    headline: 'The new keys failed their check',
+    why: 'Signet tries new keys once before anybody depends on them, and these did not work. They were not kept.',
+    steps: ['Retry: other keys are made.'],
+  },
   'folder-in-use': {
     headline: 'This profile is open already',
     why: 'Another Signet, or the console client, is using the same profile folder. Two at once would get in each other’s way.',
@@ -102,6 +107,11 @@ const explanations: Partial<
     headline: 'The disk is full',
     why: 'Signet cannot write to the folder that your profile is kept in: the disk is full or failing.',
     steps: ['Make some room on the disk.', 'Then retry.'],
+  },
+  'clock-wrong': {
+    headline: "This computer's clock is behind",
+    why: 'By this clock, the newest key of this profile was made in the future. Signet makes and destroys keys by the clock, so it has to be right.',
+    steps: ['Set the date, the time and the time zone right.', 'Then retry.'],
   },
 };
 

@@ -38,9 +38,12 @@ on.changed((changes) => {
 });
 on.failed((failure) => app.notify(failure));
 on.conversationOpened(({ contact }) => void conversations.select(contact));
+on.leaving(() => void drafts.saveAll().then(() => calls.left()));
+on.inviteOpened(() => void app.fetchInvite());
 // What was typed a moment ago is saved before the window goes.
-addEventListener('pagehide', () => drafts.saveAll());
-addEventListener('blur', () => drafts.saveAll());
+addEventListener('pagehide', () => void drafts.saveAll());
+addEventListener('blur', () => void drafts.saveAll());
 
 void takeStock();
+void app.fetchInvite();
 page.mount('#app');

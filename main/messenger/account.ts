@@ -100,12 +100,13 @@ export async function loadAccount(
       );
     }
     secret = (await makeKeys(onProgress)).toString('base64');
+    await check(await importKeys(secret));
     await keychain.save(profile, secret);
   }
   const { identity, storage } = await importKeys(secret);
   if (fingerprint && !fingerprint.equals(identity.publicKey.fingerprint)) throw damagedItem();
   if (!fingerprint) {
-    await check(identity, storage);
+    await check({ identity, storage });
     onProgress({ step: 3, of: FIRST_START_STEPS });
     database.run('UPDATE account SET fingerprint = ?', identity.publicKey.fingerprint);
   }
@@ -150,7 +151,7 @@ async function importKeys(secret: string): Promise<Pick<Account, 'identity' | 's
 }
 
 /** Both keys have to do their work once before anybody depends on them. */
-async function check(identity: SigningKey, storage: OpeningKey): Promise<void> {
+async function check({ identity, storage }: Pick<Account, 'identity' | 'storage'>): Promise<void> {
   const sample = randomBytes(32);
   const signature = await sign(identity, sample);
   const opened = await openRow(storage, 'check', await sealRow(storage.publicKey, 'check', sample));

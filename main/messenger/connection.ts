@@ -102,6 +102,11 @@ export class Connection extends EventEmitter<Events> {
     this.#socket?.terminate();
   }
 
+  /** Where to look for the relay from the next attempt on: host:port each. */
+  lookAt(relays: string[]): void {
+    this.#options.relays = relays;
+  }
+
   /** Connects now, rather than when the next attempt is due. */
   hurry(): void {
     if (!this.#running || this.#state !== 'offline') return;

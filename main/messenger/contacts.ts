@@ -83,6 +83,7 @@ export class Contacts {
    * @param fingerprint the one that was shown, 32 bytes
    * @throws Failure `identity-changed` if the relay names yet another by now */
   acceptOffered(name: string, fingerprint: Buffer): void {
+    this.#assertNobodyElses(name, fingerprint);
     const { changes } = this.#database.run(
       `UPDATE contacts SET fingerprint = offered, offered = NULL, identity_key = NULL, verified = NULL,
          verified_at = NULL, key = NULL, key_created = NULL, key_expires = NULL,
@@ -165,12 +166,7 @@ export class Contacts {
   adopt({ name, identity, receptionKey }: Introduction): void {
     const row = this.#row(name);
     if (!row) {
-      if (this.#database.get('SELECT 1 FROM contacts WHERE fingerprint = ?', identity.fingerprint)) {
-        throw new Failure(
-          'identity-invalid',
-          `The relay shows one person under two names, ${name} being one.`,
-        );
-      }
+      this.#assertNobodyElses(name, identity.fingerprint);
       this.#insert(name, identity.fingerprint, identity.spki, null);
     } else if (!(row['fingerprint'] as Buffer).equals(identity.fingerprint)) {
       this.#database.run('UPDATE contacts SET offered = ? WHERE name = ?', identity.fingerprint, name);
@@ -222,6 +218,16 @@ export class Contacts {
 
   #row(name: string): Row | undefined {
     return this.#database.get('SELECT * FROM contacts WHERE name = ?', name);
+  }
+
+  #assertNobodyElses(name: string, fingerprint: Buffer): void {
+    const other = this.#database.get(
+      'SELECT name FROM contacts WHERE fingerprint = ? AND name != ?',
+      fingerprint,
+      name,
+    );
+    if (!other) return;
+    throw new Failure('identity-invalid', `The relay shows one person under two names, ${name} being one.`);
   }
 
   #insert(name: string, fingerprint: Buffer, identityKey: Buffer | null, verified: 'invite' | null): void {

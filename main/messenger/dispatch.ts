@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import pLimit, { type LimitFunction } from 'p-limit';
 import { encodeBody, encodeText, messageTypes } from '../../protocol/body.ts';
-import { sha256 } from '../../protocol/envelope.ts';
+import { decodeEnvelope, sha256 } from '../../protocol/envelope.ts';
 import { Failure } from '../../protocol/failures.ts';
 import type { Account } from './account.ts';
 import type { Contacts } from './contacts.ts';
@@ -68,19 +68,35 @@ export class Dispatch {
     });
   }
 
-  /** Seals a failed message again, under its old id, and puts it into the outbox.
+  /** Sends a failed message again: the same envelope, so that no place in the chain stays empty; or, if the contact's
+   * key is another by now, sealed anew under its old id.
    * @throws Failure `command-invalid` if it isn't a failed one, and those of Contacts.forSending */
   async retry(contact: string, id: Buffer): Promise<void> {
-    const { messages } = this.#parts;
+    const { contacts, database, messages, outbox, announce } = this.#parts;
+    const revive = (): MessageRow => {
+      const revived = messages.revive(contact, id);
+      if (!revived) throw new Failure('command-invalid', 'This message has not failed.');
+      return revived;
+    };
     return this.#inLane(contact, async () => {
-      const body = await messages.text(contact, id);
-      if (!body) throw new Failure('command-invalid', 'There is no such message.');
+      const sent = messages.own(contact, id);
+      if (!sent) throw new Failure('command-invalid', 'There is no such message.');
+      const { fingerprint, receptionKey } = await contacts.forSending(contact, true);
+      const { header } = decodeEnvelope(sent.envelope);
+      if (header.recipient.equals(fingerprint) && header.receptionKey.equals(receptionKey.fingerprint)) {
+        const revived = database.transaction(() => {
+          outbox.put(contact, id, sent.envelope);
+          return revive();
+        });
+        announce(revived);
+        outbox.send();
+        return;
+      }
+      const body = await sent.text();
       const envelope = await this.#seal(contact, id, { type: messageTypes.text, body });
       this.#post(contact, id, envelope, () => {
         messages.replaceEnvelope(contact, id, envelope.bytes);
-        const revived = messages.revive(contact, id);
-        if (!revived) throw new Failure('command-invalid', 'This message has not failed.');
-        return revived;
+        return revive();
       });
     });
   }
@@ -225,7 +241,7 @@ export class Dispatch {
       if (failed) announce(failed);
       return;
     }
-    const body = await messages.text(contact, id);
+    const body = await messages.own(contact, id)?.text();
     if (!body) return;
     const envelope = await this.#seal(contact, id, { type: messageTypes.text, body }, true);
     this.#post(contact, id, envelope, () => {

@@ -76,14 +76,16 @@ export class Messages {
     return { row, sealed: await sealRow(this.#storage.publicKey, row, text) };
   }
 
-  /** @returns the text of one's own message, in UTF-8 */
-  async text(contact: string, id: Buffer): Promise<Buffer | undefined> {
+  /** One's own message: the envelope that it went in, and what opens its text (UTF-8). */
+  own(contact: string, id: Buffer): { envelope: Buffer; text: () => Promise<Buffer> } | undefined {
     const row = this.#database.get(
-      'SELECT row, sealed FROM messages WHERE contact = ? AND mine = 1 AND id = ?',
+      'SELECT row, sealed, envelope FROM messages WHERE contact = ? AND mine = 1 AND id = ?',
       contact,
       id,
     );
-    return row && openRow(this.#storage, row['row'] as string, row['sealed'] as Buffer);
+    if (!row) return undefined;
+    const { row: name, sealed, envelope } = row as { row: string; sealed: Buffer; envelope: Buffer };
+    return { envelope, text: () => openRow(this.#storage, name, sealed) };
   }
 
   insert(message: NewMessage): MessageRow {

@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Failure } from '../../protocol/failures.ts';
 import { USER_NAME_PATTERN, USER_NAME_RULE } from '../../protocol/fields.ts';
+import { encodeInvite, type Invite } from '../../protocol/invite.ts';
 import { safetyNumber } from '../../protocol/safety-number.ts';
 import { type Account, type Joining, loadAccount, markRegistered, type Progress, settle } from './account.ts';
 import { type Ask, Connection, type ConnectionState, type Trouble } from './connection.ts';
@@ -83,9 +84,7 @@ export class Messenger extends EventEmitter<Events> {
       const invite = settle(database, joining);
       const account = await loadAccount(database, keychain, onProgress);
       const messenger = new Messenger(database, account, now);
-      if (invite?.inviter && invite.inviter.name !== account.name) {
-        messenger.#contacts.pin(invite.inviter.name, invite.inviter.identity);
-      }
+      messenger.#trustInviter(invite);
       if (await messenger.#receptionKeys.rotate()) onProgress({ step: 4, of: 4 });
       return messenger;
     } catch (error) {
@@ -174,6 +173,24 @@ export class Messenger extends EventEmitter<Events> {
   /** The connection's state. */
   get state(): ConnectionState {
     return this.#connection.state;
+  }
+
+  /** What others join this relay with: where it is, and who invites them. */
+  get invite(): string {
+    const { relays, relayKey, name, identity } = this.#account;
+    const inviter = { name, identity: identity.publicKey.fingerprint };
+    return encodeInvite({ relays, key: relayKey, inviter });
+  }
+
+  /** Takes an invite to the relay that this profile is on: where that is by now, and the inviter as verified.
+   * @returns who invites @throws Failure `invite-invalid`, `profile-differs`, `identity-changed` */
+  acceptInvite(link: string): string | undefined {
+    const invite = settle(this.#database, { invite: link })!;
+    const inviter = this.#trustInviter(invite);
+    this.#account.relays = invite.relays;
+    this.#connection.lookAt(invite.relays);
+    this.#connection.hurry();
+    return inviter;
   }
 
   /** Whether the relay has ever bound the name to this identity. */
@@ -320,6 +337,15 @@ export class Messenger extends EventEmitter<Events> {
   #assertOther(name: string): void {
     if (!USER_NAME_PATTERN.test(name)) throw new Failure('name-invalid', USER_NAME_RULE);
     if (name === this.name) throw new Failure('name-invalid', 'That is your own name. Name somebody else.');
+  }
+
+  #trustInviter(invite: Invite | undefined): string | undefined {
+    const inviter = invite?.inviter;
+    if (!inviter || inviter.name === this.name) return undefined;
+    this.#contacts.pin(inviter.name, inviter.identity);
+    this.#messages.touch();
+    this.emit('conversationChanged', inviter.name);
+    return inviter.name;
   }
 
   #advance(contact: string, id: Buffer, state: 'sent' | 'failed'): void {

@@ -205,6 +205,9 @@ export class Reception {
       }
       acknowledge(from, bytes.subarray(2, 18));
       report(failure);
+      // Somebody may have begun anew on another computer: then the relay names another identity, which the user is to
+      // decide about. Asking it notes that; its answer changes nothing else.
+      if (contacts.get(from)) contacts.forSending(from, true).catch(() => {});
     } catch (error) {
       report(Failure.from(error));
     }

@@ -32,7 +32,8 @@ export function useThreadEnd({ scroller, sheet, virtualizer, start, onNoted }: O
     if (!scroller.value) return;
     const { scrollTop, scrollHeight, clientHeight } = scroller.value;
     const isSameSize = scrollHeight === before.scrollHeight && clientHeight === before.clientHeight;
-    if (virtualizer.value.isAtEnd(NEAR_END)) isAtEnd.value = true;
+    // As it is now: the virtualizer learns of a scroll only after this.
+    if (scrollHeight - scrollTop - clientHeight <= NEAR_END) isAtEnd.value = true;
     // Only whoever scrolls up leaves the end: what grows or shrinks around it doesn't.
     else if (isSameSize && scrollTop < before.scrollTop) isAtEnd.value = false;
     before = { scrollTop, scrollHeight, clientHeight };

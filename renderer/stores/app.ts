@@ -12,6 +12,8 @@ export const useApp = defineStore('app', () => {
   const connection = shallowRef<Connection>({ state: 'offline', trouble: null, final: false });
   const platform = shallowRef('');
   const version = shallowRef('');
+  /** The invite out of a signet:// link that was opened and not dealt with yet. */
+  const openedInvite = shallowRef<string | null>(null);
   const maxTextBytes = shallowRef(Infinity);
   const notices = shallowReactive(new Map<number, FailureData>());
   let lastNotice = 0;
@@ -29,6 +31,18 @@ export const useApp = defineStore('app', () => {
     setTimeout(() => dismiss(notice), NOTICE_MS);
   }
 
+  /** Looks whether a signet:// link was opened. */
+  async function fetchInvite(): Promise<void> {
+    const result = await calls.openedInvite();
+    if (result.ok) openedInvite.value = result.value ?? openedInvite.value;
+    else notify(result.failure);
+  }
+
+  async function saveImage(name: string, png: Uint8Array<ArrayBuffer>): Promise<void> {
+    const result = await calls.saveImage({ name, png });
+    if (!result.ok) notify(result.failure);
+  }
+
   const join = (name: string, invite: string) => calls.join({ name, invite });
   const checkInvite = (invite: string) => calls.checkInvite({ invite });
 
@@ -39,6 +53,11 @@ export const useApp = defineStore('app', () => {
     version,
     maxTextBytes,
     notices,
+    openedInvite,
+    fetchInvite,
+    saveImage,
+    invite: () => calls.invite(),
+    acceptInvite: (invite: string) => calls.acceptInvite({ invite }),
     notify,
     dismiss,
     join,

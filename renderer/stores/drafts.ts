@@ -61,7 +61,9 @@ export const useDrafts = defineStore('drafts', () => {
     set(contact, since === '' ? text : `${text}\n${since}`);
   }
 
-  const saveAll = (): void => [...timers.keys()].forEach((contact) => void save(contact));
+  async function saveAll(): Promise<void> {
+    await Promise.all([...timers.keys()].map(save));
+  }
 
   return { get, load, set, save, saveAll, take, giveBack };
 });

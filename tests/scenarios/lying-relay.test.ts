@@ -81,7 +81,7 @@ test('an identity that is swapped after it was pinned: nothing is sealed to it, 
     message: expect.stringMatching(/another identity for bob.*Nothing was sealed/) as string,
   });
   expect(sent).not.toContain('send');
-  expect(alice.contacts()[0]).toMatchObject({ name: 'bob', offered: expect.any(String) });
+  expect(alice.contacts()[0]).toMatchObject({ name: 'bob', offered: expect.any(String) as string });
 
   // The true one is still pinned: when the relay tells the truth again, writing works again.
   relay.lies = {};

@@ -1,0 +1,119 @@
+// npm run dist:relay: the relay for servers, in dist/: an archive for a Node.js that is there, and one executable.
+// Plain JavaScript, on the project's own Node.js: the executable is made of the very one that runs this.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { build } from 'vite';
+import { root } from './setup.mjs';
+
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+/** What lies beside the program, from build/relay/. */
+const RESOURCES = ['README.md', 'signet-relay.1', 'signet-relay.service', 'signet-relay.env'];
+/** Node.js looks for a program in itself when the digit after this, 0, is a 1 (its documentation, "SEA"). */
+const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
+
+/** Bundles the relay into one file as relay.vite.config.ts does. @param format es, or cjs, which an executable needs */
+async function bundle(folder, format, name) {
+  await build({
+    root,
+    configFile: join(root, 'relay.vite.config.ts'),
+    logLevel: 'warn',
+    build: {
+      outDir: folder,
+      emptyOutDir: true,
+      rolldownOptions: { output: { format, entryFileNames: name } },
+    },
+  });
+}
+
+/** signet-relay-VERSION.tar.gz with a folder of that name. */
+async function makeArchive(work, output) {
+  const name = `signet-relay-${version}`;
+  const folder = join(work, name);
+  await bundle(folder, 'es', 'signet-relay.mjs');
+  chmodSync(join(folder, 'signet-relay.mjs'), 0o755);
+  for (const resource of RESOURCES) copyFileSync(join(root, 'build/relay', resource), join(folder, resource));
+  copyFileSync(join(root, 'LICENSE'), join(folder, 'LICENSE'));
+  // The same files make the same archive, with GNU tar; others don't know these options.
+  const isGnu = execFileSync('tar', ['--version'], { encoding: 'utf8' }).includes('GNU');
+  const steady = isGnu ? ['--sort=name', '--mtime=@0', '--owner=0', '--group=0', '--numeric-owner'] : [];
+  const file = join(work, `${name}.tar.gz`);
+  const archive = execFileSync('tar', ['-cf', '-', ...steady, '-C', work, name], {
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  writeFileSync(file, gzipSync(archive));
+  place(file, output);
+}
+
+/** signet-relay, with Node.js and the relay in one file. */
+async function makeExecutable(work, output) {
+  const folder = join(work, 'executable');
+  await bundle(folder, 'cjs', 'signet-relay.cjs');
+  const configuration = join(folder, 'sea.json');
+  const blob = join(folder, 'sea.blob');
+  writeFileSync(
+    configuration,
+    JSON.stringify({
+      main: join(folder, 'signet-relay.cjs'),
+      output: blob,
+      disableExperimentalSEAWarning: true,
+      // Options of Node.js by the environment are not for a server that is installed once.
+      execArgvExtension: 'none',
+    }),
+  );
+  execFileSync(process.execPath, ['--experimental-sea-config', configuration], { stdio: 'pipe' });
+  const file = join(folder, 'signet-relay');
+  copyFileSync(process.execPath, file);
+  chmodSync(file, 0o755);
+  // Without its table of symbols it is a seventh smaller; where there is no strip, it stays as it is.
+  spawnSync('strip', [file], { stdio: 'ignore' });
+  await inject(file, blob);
+  place(file, output);
+}
+
+async function inject(file, blob) {
+  const { inject } = createRequire(import.meta.url)('postject');
+  // It warns of a section that Node.js has and that it has no name for, over and over.
+  const { warn } = console;
+  console.warn = () => {};
+  await inject(file, 'NODE_SEA_BLOB', readFileSync(blob), { sentinelFuse: FUSE });
+  console.warn = warn;
+}
+
+/** Moves a file to where it is wanted, and tells of it. */
+function place(file, output) {
+  const target = join(output, file.split(/[\\/]/).at(-1));
+  copyFileSync(file, `${target}.new`);
+  chmodSync(`${target}.new`, statSync(file).mode);
+  renameSync(`${target}.new`, target);
+  const hash = createHash('sha256').update(readFileSync(target)).digest('hex');
+  console.log(`${hash}  ${target}  (${statSync(target).size.toLocaleString('en')} bytes)`);
+}
+
+const output = resolve(root, process.argv[2] ?? 'dist');
+const work = mkdtempSync(join(tmpdir(), 'signet-dist-relay-'));
+try {
+  mkdirSync(output, { recursive: true });
+  await makeArchive(work, output);
+  if (process.platform === 'linux') {
+    await makeExecutable(work, output);
+  } else {
+    console.log('The single executable is made on Linux only: elsewhere it would have to be signed.');
+  }
+} finally {
+  rmSync(work, { recursive: true, force: true });
+}

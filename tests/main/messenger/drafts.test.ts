@@ -1,0 +1,84 @@
+// What was begun to be written: sealed on the disk, there again after a restart, and never an older text than the last.
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { expect, test } from 'vitest';
+import type { Messenger } from '../../../main/messenger/messenger.ts';
+import { encodeInvite } from '../../../protocol/invite.ts';
+import { openPerson } from '../../town.ts';
+import { textTraces } from '../../traces.ts';
+
+/** Nobody answers there, and drafts need nobody. */
+const invite = encodeInvite({
+  relays: ['127.0.0.1:1'],
+  key: randomBytes(32),
+  inviter: { name: 'bob', identity: randomBytes(32) },
+});
+const LONG = 'a long draft '.repeat(2500);
+
+const openAlice = (directory?: string): Promise<Messenger & { directory: string }> =>
+  openPerson('alice', invite, directory === undefined ? {} : { directory });
+
+function draftsOnDisk(directory: string): number {
+  const database = new DatabaseSync(join(directory, 'signet.sqlite'), { readOnly: true });
+  const { count } = database.prepare('SELECT count(*) AS count FROM drafts').get()!;
+  database.close();
+  return count as number;
+}
+
+test('a draft is sealed, outlives a restart, and the empty one removes it', async () => {
+  const alice = await openAlice();
+  const { directory } = alice;
+  expect(await alice.conversations.draft('bob')).toBe('');
+  expect(alice.conversations.get('bob')).toMatchObject({ hasDraft: false });
+  const text = 'Grüße, nicht abgeschickt 👋🏽';
+  await alice.saveDraft('bob', text);
+  expect(alice.conversations.get('bob')).toMatchObject({ hasDraft: true, count: 0, unread: 0 });
+  expect(textTraces([directory], [text, 'nicht abgeschickt'])).toEqual([]);
+  await alice.close();
+  expect(textTraces([directory], [text, 'nicht abgeschickt'])).toEqual([]);
+  expect(draftsOnDisk(directory)).toBe(1);
+
+  const back = await openAlice(directory);
+  expect(await back.conversations.draft('bob')).toBe(text);
+  expect(await back.conversations.draft('carol')).toBe('');
+  // Half of a pair of surrogates, as a text that was cut has it, is no UTF-8.
+  await back.saveDraft('carol', 'cut \ud83d');
+  expect(await back.conversations.draft('carol')).toBe('cut \ufffd');
+  await back.saveDraft('bob', '');
+  expect(await back.conversations.draft('bob')).toBe('');
+  expect(back.conversations.get('bob')).toMatchObject({ hasDraft: false });
+  await back.close();
+  expect(draftsOnDisk(directory)).toBe(1);
+});
+
+test('of a long draft and a short one right after it, the short one stays', async () => {
+  const alice = await openAlice();
+  const saved = [LONG, 'short', LONG, 'shorter'].map((text) => alice.saveDraft('bob', text));
+  await Promise.all(saved);
+  expect(await alice.conversations.draft('bob')).toBe('shorter');
+  await Promise.all([alice.saveDraft('bob', LONG), alice.saveDraft('bob', '')]);
+  expect(await alice.conversations.draft('bob')).toBe('');
+});
+
+test('closing waits for the draft that is being saved', async () => {
+  const alice = await openAlice();
+  const saving = Promise.all([alice.saveDraft('bob', 'first'), alice.saveDraft('bob', LONG)]);
+  await alice.close();
+  await saving;
+  const back = await openAlice(alice.directory);
+  expect(await back.conversations.draft('bob')).toBe(LONG);
+});
+
+test('drafts that were swapped on the disk are told as damaged', async () => {
+  const alice = await openAlice();
+  await alice.saveDraft('bob', 'for bob');
+  await alice.saveDraft('carol', 'for carol');
+  await alice.close();
+  const database = new DatabaseSync(join(alice.directory, 'signet.sqlite'));
+  database.exec(`UPDATE drafts SET sealed = (SELECT sealed FROM drafts WHERE contact = 'carol')`);
+  database.close();
+  const { conversations } = await openAlice(alice.directory);
+  await expect(conversations.draft('bob')).rejects.toMatchObject({ code: 'database-damaged' });
+  expect(await conversations.draft('carol')).toBe('for carol');
+});
