@@ -7,7 +7,8 @@ import { app, type BrowserWindow, dialog, nativeImage, powerMonitor, type Tray }
 import { asData } from '../preload/contract.ts';
 import { Failure } from '../protocol/failures.ts';
 import appIcon from '../build/icons/icon.png?asset';
-import trayIcon from '../build/icons/tray.png?asset';
+import colourIcon from '../build/icons/tray.png?asset';
+import templateIcon from '../build/icons/trayTemplate.png?asset';
 import unreadIcon from '../build/icons/unread.png?asset';
 import { gatherChanges } from './changes.ts';
 import { handlersFor } from './handlers.ts';
@@ -161,7 +162,11 @@ function start(startedWith: string | null): void {
         },
       });
       offerContextMenu(window.webContents);
-      tray = openTray({ icon: trayIcon, onOpen: open, onQuit: () => app.quit() });
+      tray = openTray({
+        icon: process.platform === 'darwin' ? templateIcon : colourIcon,
+        onOpen: open,
+        onQuit: () => app.quit(),
+      });
       powerMonitor.on('resume', () => profile.stage.name === 'ready' && profile.messenger.reconnect());
       void profile.open();
     })

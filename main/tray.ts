@@ -7,6 +7,8 @@ type Options = { icon: string; onOpen: () => void; onQuit: () => void };
 export function openTray({ icon, onOpen, onQuit }: Options): Tray | undefined {
   try {
     const image = nativeImage.createFromPath(icon);
+    // macOS colours it itself, for a light bar and a dark one.
+    if (process.platform === 'darwin') image.setTemplateImage(true);
     const tray = new Tray(image);
     tray.setContextMenu(
       Menu.buildFromTemplate([

@@ -48,8 +48,11 @@ export function openWindow(options: Options): BrowserWindow {
     },
   });
   confine(window);
-  if (place?.maximized) window.maximize();
-  window.once('ready-to-show', () => window.show());
+  window.once('ready-to-show', () => {
+    // This shows the window, too.
+    if (place?.maximized) window.maximize();
+    else window.show();
+  });
   window.on('page-title-updated', (event) => event.preventDefault());
   window.on('focus', options.onFocus);
   window.on('close', (event) => {

@@ -1,0 +1,15 @@
+// What would have reached the desktop, kept for the tests.
+
+export const records = {
+  refusedRequests: [] as string[],
+  openedUrls: [] as string[],
+  shownItems: [] as string[],
+  dialogs: [] as { kind: string; options: unknown }[],
+  clipboard: '',
+  badge: 0,
+  devTools: 0,
+  relaunches: 0,
+  loginItem: {} as object,
+  protocolClients: [] as string[],
+  switches: [] as string[],
+};
