@@ -6,7 +6,10 @@ import { defineConfig } from 'electron-vite';
 export default defineConfig({
   main: {
     build: {
-      rollupOptions: { input: resolve('main/index.ts'), external: ['keytar', 'bufferutil', 'utf-8-validate'] },
+      rollupOptions: {
+        input: resolve('main/index.ts'),
+        external: ['keytar', 'bufferutil', 'utf-8-validate'],
+      },
       // Everything is bundled but keytar, whose native part has to lie beside it.
       externalizeDeps: false,
     },
