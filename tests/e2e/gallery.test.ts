@@ -166,6 +166,10 @@ test('the conversations', async () => {
   await page.getByText('On this computer').waitFor();
   await shoot(desk, 'settings');
   await page.keyboard.press('Escape');
+  await page.getByRole('button', { name: 'Invite somebody' }).click();
+  await page.getByRole('img', { name: 'The invite as a QR code' }).waitFor();
+  await shoot(desk, 'invite');
+  await page.keyboard.press('Escape');
   await relay.close();
   await page.getByText(/can't be reached/).waitFor();
   await shoot(desk, 'offline');
