@@ -3,6 +3,9 @@ import { defineConfig } from 'vitest/config';
 /** What needs nothing but the crypto library: runs on Node.js and on bun. */
 const crypto = ['tests/protocol/**/*.test.ts', 'tests/main/messenger/{rsa,seal}.test.ts'];
 
+/** What runs the app in its window: processes and browsers, which take their time beside each other. */
+const app = ['tests/{e2e,stand-in,build}/**/*.test.ts'];
+
 const common = { testTimeout: 60_000, hookTimeout: 60_000 };
 
 export default defineConfig({
@@ -11,7 +14,17 @@ export default defineConfig({
     maxWorkers: 2,
     projects: [
       { test: { ...common, name: 'crypto', include: crypto } },
-      { test: { ...common, name: 'rest', include: ['tests/**/*.test.ts'], exclude: crypto } },
+      {
+        test: {
+          ...common,
+          name: 'app',
+          include: app,
+          testTimeout: 240_000,
+          hookTimeout: 240_000,
+          expect: { poll: { timeout: 120_000 } },
+        },
+      },
+      { test: { ...common, name: 'rest', include: ['tests/**/*.test.ts'], exclude: [...crypto, ...app] } },
     ],
     coverage: {
       include: ['protocol/**/*.ts', 'relay/**/*.ts', 'main/messenger/**/*.ts', 'cli/**/*.ts'],

@@ -10,6 +10,9 @@ const root = join(import.meta.dirname, '..', '..');
 /** What `npm run build` has left, and electron-builder packs. */
 export const builtMain = join(root, 'out', 'main', 'index.js');
 
+/** A test waits for what is to come, on however busy a computer. */
+const PATIENCE_MS = 120_000;
+
 export type Desk = App & { profile: string };
 
 /** Opens the app on a profile; it is killed after the test, if it still runs. */
@@ -22,6 +25,7 @@ export async function openDesk(options: Partial<LaunchOptions> & { profile?: str
     args: ['--profile', profile, ...args],
   });
   afterwards(() => app.kill());
+  if (options.window !== false) app.page.setDefaultTimeout(PATIENCE_MS);
   return new Proxy(app as Desk, {
     get: (target, key) => (key === 'profile' ? profile : (Reflect.get(target, key) as unknown)),
   });
