@@ -1,6 +1,6 @@
 // The console client for scripts: one JSON object a line, in and out.
 import { createInterface } from 'node:readline';
-import type { Readable, Writable } from 'node:stream';
+import { type Readable, Transform, type Writable } from 'node:stream';
 import { Failure } from '../protocol/failures.ts';
 import type { MessageRow } from '../main/messenger/messages.ts';
 import type { Messenger } from '../main/messenger/messenger.ts';
@@ -9,9 +9,13 @@ import { type Command, parseCommand } from './commands.ts';
 /** How long the end of input waits for the outbox to empty, milliseconds. */
 const FAREWELL_MS = 10_000;
 
+/** Node's readline, for one, also ends a line at these two, which JSON may hold as they are. */
+const escapeSeparators = (json: string): string =>
+  json.replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029');
+
 /** Writes one event. */
 export function print(output: Writable, event: Record<string, unknown>): void {
-  output.write(`${JSON.stringify(event)}\n`);
+  output.write(`${escapeSeparators(JSON.stringify(event))}\n`);
 }
 
 export function printFailure(output: Writable, error: unknown, more: Record<string, unknown> = {}): void {
@@ -39,7 +43,11 @@ export async function serve(
 
   const underWay = new Set<Promise<void>>();
   let quit = false;
-  const lines = createInterface({ input, crlfDelay: Infinity });
+  const escaping = new Transform({
+    decodeStrings: false,
+    transform: (text: string, _encoding, done) => done(null, escapeSeparators(text)),
+  });
+  const lines = createInterface({ input: input.setEncoding('utf8').pipe(escaping), crlfDelay: Infinity });
   signal?.addEventListener('abort', () => lines.close());
   for await (const line of lines) {
     if (line.trim() === '') continue;

@@ -82,6 +82,8 @@ function guard(session: Session): void {
 
 /** The page stays where it is: no navigation, no other windows, no guests. */
 function confine({ webContents }: BrowserWindow): void {
+  // No policy of the page's own governs this one way out of it.
+  webContents.setWebRTCIPHandlingPolicy('disable_non_proxied_udp');
   webContents.setWindowOpenHandler(() => ({ action: 'deny' }));
   webContents.on('will-navigate', (event) => event.preventDefault());
   webContents.on('will-redirect', (event) => event.preventDefault());

@@ -11,6 +11,16 @@ const statesOf = (client: Client, id: unknown): unknown[] =>
     .filter((event) => event.event === 'state' && event['id'] === id)
     .map(({ state }) => state);
 
+test('a text may hold the two characters at which some readers of lines would end one', async () => {
+  const relay = await openRelay();
+  const [alice, bob] = [start('alice', relay), start('bob', relay)];
+  await Promise.all([alice, bob].map((client) => heard(client, { event: 'connection', state: 'online' })));
+  const text = 'one\u2028two\u2029three';
+  tell(alice, { do: 'send', to: 'bob', text });
+  await heard(bob, { event: 'message', text });
+  expect(bob.output()).toContain('one\\u2028two\\u2029three');
+});
+
 test('two scripts chat, and each is told what it asked for', async () => {
   const relay = await openRelay();
   const [alice, bob] = [start('alice', relay), start('bob', relay)];

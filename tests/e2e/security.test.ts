@@ -20,6 +20,7 @@ test('the window is made with the safe preferences', async () => {
   });
   expect(preload).toMatch(/[\\/]out[\\/]preload[\\/]index\.cjs$/);
   expect(window!.url).toBe('app://signet/index.html');
+  expect(window!.webRtcPolicy).toBe('disable_non_proxied_udp');
 });
 
 test("the page finds the bridge and nothing else of Electron's or Node's", async () => {

@@ -29,7 +29,11 @@ test('from the screen that blocks everything one retries, twice at once if need 
   await page.getByRole('button', { name: 'Retry' }).dblclick();
   await page.evaluate('Promise.all([bridge.calls.retry(), bridge.calls.retry(), bridge.calls.retry()])');
   await blocked.waitFor();
-  await page.getByRole('button', { name: 'Quit' }).click();
+  // The window may be gone before the click has been confirmed.
+  await page
+    .getByRole('button', { name: 'Quit' })
+    .click()
+    .catch(() => {});
   expect(await desk.exited).toBe(0);
   // The profile is as it was.
   const again = await openDesk({ profile: first.profile });
@@ -101,14 +105,15 @@ test('300 messages that come while one reads further up move nothing; switching 
 
   // Alt with the arrows, faster than anything loads.
   for (let i = 0; i < 12; i++) await page.keyboard.press(i % 5 < 3 ? 'Alt+ArrowDown' : 'Alt+ArrowUp');
-  for (const name of ['carol', 'dave', 'bob', 'dave', 'carol']) {
-    void page.getByRole('navigation').getByRole('button', { name }).click();
-  }
-  await openConversation(alice, 'dave');
+  // And clicks that come before any of the conversations could have been fetched: the last one counts.
+  await page.evaluate(`for (const name of ['carol', 'dave', 'bob', 'carol', 'dave']) {
+    [...document.querySelectorAll('.sidebar li button')].find((row) => row.querySelector('.name').textContent === name).click();
+  }`);
+  await composer(page, 'dave').waitFor();
   await page.locator('.bubble .text').getByText(/^dave/).first().waitFor();
   const shown = await page.locator('.bubble .text').allTextContents();
   expect(shown.filter((text) => !text.startsWith('dave '))).toEqual([]);
-});
+}, 120_000);
 
 test('what is typed while a text is on its way stays in the field', async () => {
   const relay = await openRelayProcess();

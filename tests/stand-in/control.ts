@@ -48,6 +48,7 @@ const controls = {
       bounds: window.getBounds(),
       url: window.webContents.getURL(),
       webPreferences: window.webContents.getLastWebPreferences(),
+      webRtcPolicy: window.webContents.getWebRTCIPHandlingPolicy(),
     })),
   }),
   clickNotification: (index = 0) => void notifications[index]!.emit('click', preventable()),

@@ -30,6 +30,7 @@ export class WebContents extends Emitter {
   #target?: Target;
   #context: number | undefined;
   #openHandler?: Parameters<Electron.WebContents['setWindowOpenHandler']>[0];
+  #webRtcPolicy = 'default';
   #destroyed = false;
   /** What loadURL or reload asked for: "will-navigate" isn't meant for it. */
   #expected: string | undefined;
@@ -213,6 +214,15 @@ export class WebContents extends Emitter {
 
   openDevTools(): void {
     records.devTools++;
+  }
+
+  /** "Setting the WebRTC IP handling policy allows you to control which IPs are exposed via WebRTC"; kept, not enforced. */
+  setWebRTCIPHandlingPolicy(policy: Parameters<Electron.WebContents['setWebRTCIPHandlingPolicy']>[0]): void {
+    this.#webRtcPolicy = policy;
+  }
+
+  getWebRTCIPHandlingPolicy(): string {
+    return this.#webRtcPolicy;
   }
 
   getLastWebPreferences(): Electron.WebPreferences {
