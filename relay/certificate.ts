@@ -3,6 +3,7 @@ import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { Failure } from '../protocol/failures.ts';
+import { CERTIFICATE_FILE, failureOfDisk } from './data-folder.ts';
 
 export type Certificate = {
   /** PEM. */
@@ -19,24 +20,46 @@ function parse(pem: string): Certificate {
   const certificate = new X509Certificate(pem);
   const key = createPrivateKey(pem);
   if (!certificate.checkPrivateKey(key)) throw new Error('the key does not belong to the certificate');
+  return { cert: pem, key: pem, pin: pinOf(certificate) };
+}
+
+/** SHA-256 of its SPKI, 32 bytes. */
+export function pinOf(certificate: X509Certificate): Buffer {
   const spki = certificate.publicKey.export({ type: 'spki', format: 'der' });
-  return { cert: pem, key: pem, pin: createHash('sha256').update(spki).digest() };
+  return createHash('sha256').update(spki).digest();
 }
 
 /** The relay's own certificate in DIR/relay-tls.pem, made if it is missing. Clients pin its key, so neither its
- * names nor its dates matter. @throws Failure `folder-unusable` */
+ * names nor its dates matter. @throws Failure `folder-unusable`, `disk-full` */
 export async function ownCertificate(directory: string): Promise<Certificate> {
-  const file = join(directory, 'relay-tls.pem');
+  const file = join(directory, CERTIFICATE_FILE);
   try {
     if (!existsSync(file)) await make(file);
     return parse(readFileSync(file, 'utf8'));
   } catch (cause) {
+    throw unusable(file, cause);
+  }
+}
+
+/** The same, but never made: a command must not give a relay a key by accident. @throws Failure `folder-unusable` */
+export function keptCertificate(directory: string): Certificate {
+  const file = join(directory, CERTIFICATE_FILE);
+  if (!existsSync(file)) {
     throw new Failure(
       'folder-unusable',
-      `${file} cannot be read or made. Restore it from a backup: invites are tied to its key.`,
-      { cause },
+      `${directory} holds no key of a relay yet: start the relay there once, or restore a backup.`,
     );
   }
+  try {
+    return parse(readFileSync(file, 'utf8'));
+  } catch (cause) {
+    throw unusable(file, cause);
+  }
+}
+
+function unusable(file: string, cause: unknown): Failure {
+  const sentence = `${file} cannot be read or made. Restore it from a backup: invites are tied to its key.`;
+  return failureOfDisk(cause, file) ?? new Failure('folder-unusable', sentence, { cause });
 }
 
 async function make(file: string): Promise<void> {

@@ -3,8 +3,9 @@ import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Failure } from '../protocol/failures.ts';
+import { failureOfDisk } from './data-folder.ts';
 
-const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 1;
 const SCHEMA = `
   CREATE TABLE users (
     name TEXT PRIMARY KEY,
@@ -33,7 +34,7 @@ const SCHEMA = `
 `;
 
 /** Opens DIR/relay.sqlite, makes it when it is missing, and locks it for this process.
- * @throws Failure `folder-unusable`, `folder-in-use`, `database-damaged`, `database-newer` */
+ * @throws Failure `folder-unusable`, `folder-in-use`, `database-damaged`, `database-newer`, `disk-full` */
 export function openDatabase(directory: string): DatabaseSync {
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
@@ -77,23 +78,20 @@ function explain(cause: unknown, file: string): Failure {
   if (text.includes('database is locked')) {
     return new Failure(
       'folder-in-use',
-      `Another relay already runs on ${file}. Stop it, or name another folder.`,
+      `Another relay already runs on ${file}, or a command is at work there. Stop it, or name another folder.`,
     );
   }
   if (/not a database|malformed/.test(text)) {
     return new Failure(
       'database-damaged',
       `${file} is damaged. Put a backup in its place, or move it away.`,
-      {
-        cause,
-      },
+      { cause },
     );
   }
-  return new Failure(
-    'folder-unusable',
-    `${file} cannot be opened or written. Check the folder's permissions.`,
-    {
+  return (
+    failureOfDisk(cause, file) ??
+    new Failure('folder-unusable', `${file} cannot be opened or written. Check the folder's permissions.`, {
       cause,
-    },
+    })
   );
 }

@@ -1,6 +1,7 @@
 // Composes the relay: TLS, WebSocket, directory, mailbox; and knows who is connected.
 import { createServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import { backup } from 'node:sqlite';
 import type { Logger } from 'pino';
 import { WebSocketServer } from 'ws';
 import { Failure } from '../protocol/failures.ts';
@@ -33,6 +34,8 @@ export type Relay = {
   port: number;
   /** SHA-256 of the TLS public key, 32 bytes. */
   key: Buffer;
+  /** Writes a consistent copy of the database into a file, while all goes on. */
+  copy(file: string): Promise<void>;
   /** Stops taking connections, commits what is pending, closes the database. */
   close(): Promise<void>;
 };
@@ -105,14 +108,17 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
       database.close();
       log.info('closed');
     };
-    return { port, key: certificate.pin, close };
+    // SQLite's own backup: page by page on another thread, what is committed meanwhile included.
+    const copy = (file: string): Promise<void> => backup(database, file).then(() => {});
+    return { port, key: certificate.pin, copy, close };
   } catch (error) {
     database.close();
     throw error;
   }
 }
 
-function unusablePort({ port, host }: RelayOptions, cause: Error): Failure {
+/** Why a port can't be listened on, as a sentence. */
+export function unusablePort({ port, host }: Pick<RelayOptions, 'port' | 'host'>, cause: Error): Failure {
   const code = (cause as NodeJS.ErrnoException).code;
   const why: Record<string, string> = {
     EADDRINUSE: 'another program uses it. Choose another with --port',

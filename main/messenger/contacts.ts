@@ -2,14 +2,10 @@
 import { randomBytes } from 'node:crypto';
 import { sha256 } from '../../protocol/envelope.ts';
 import { Failure } from '../../protocol/failures.ts';
-import type { RelayFrame, SignedReceptionKey } from '../../protocol/frames.ts';
-import { importPublicKey, type PublicKey, verifySignature } from '../../protocol/public-key.ts';
-import {
-  CLOCK_TOLERANCE_MS,
-  RECEPTION_KEY_LIFETIME_MS,
-  receptionKeyStatement,
-} from '../../protocol/statements.ts';
+import type { RelayFrame } from '../../protocol/frames.ts';
+import { importPublicKey, type PublicKey } from '../../protocol/public-key.ts';
 import type { Database, Row } from './database.ts';
+import { checkIntroduction, type Introduction } from './introduction.ts';
 
 export type ContactSummary = {
   name: string;
@@ -23,8 +19,6 @@ export type ContactSummary = {
   offered: string | null;
 };
 
-/** Somebody as the relay names them, every signature checked. */
-export type Introduction = { name: string; identity: PublicKey; receptionKey: SignedReceptionKey };
 /** Whom an envelope is sealed for. */
 export type Recipient = { name: string; fingerprint: Buffer; receptionKey: PublicKey };
 /** The last place that was used in one's own chain to a contact. */
@@ -296,32 +290,3 @@ const changed = (name: string): Failure =>
     `The relay names another identity for ${name} than the one you know. Nothing was sealed to it. ` +
       `Ask ${name} in person before you go on: somebody may be posing as them.`,
   );
-
-/** What a relay says of a user, checked (PROTOCOL.md, "Reception key"). An expired key passes here: whoever is away
- * for long can still be heard. */
-async function checkIntroduction(
-  name: string,
-  frame: Extract<RelayFrame, { type: 'user' }>,
-  now: number,
-): Promise<Introduction> {
-  const { identityKey, receptionKey } = frame;
-  const invalid = (why: string): Failure =>
-    new Failure('reception-key-invalid', `What the relay says of ${name} does not hold: ${why}.`);
-  if (frame.user !== name) throw invalid('it speaks of somebody else');
-  const [identity] = await Promise.all([importPublicKey(identityKey), importPublicKey(receptionKey.key)]);
-  if (receptionKey.key.equals(identityKey)) throw invalid('one key is to sign and to open');
-  const statement = receptionKeyStatement(name, receptionKey);
-  if (!(await verifySignature(identity, receptionKey.signature, statement))) {
-    throw invalid('the key is not signed by that identity for that name');
-  }
-  if (receptionKey.expires - receptionKey.created !== RECEPTION_KEY_LIFETIME_MS)
-    throw invalid('its dates are wrong');
-  if (receptionKey.created > now + CLOCK_TOLERANCE_MS) {
-    // It passes: what was delivered waits until the clocks agree.
-    throw new Failure(
-      'clock-wrong',
-      `By this computer's clock, ${name} made a key in the future. One clock is wrong.`,
-    );
-  }
-  return { name, identity, receptionKey };
-}

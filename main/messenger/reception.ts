@@ -6,9 +6,10 @@ import { decodeEnvelope, type Envelope, type Inner, sha256 } from '../../protoco
 import { Failure } from '../../protocol/failures.ts';
 import type { Account } from './account.ts';
 import { Chain } from './chain.ts';
-import type { Contacts, Introduction } from './contacts.ts';
+import type { Contacts } from './contacts.ts';
 import type { Database } from './database.ts';
 import type { Dispatch } from './dispatch.ts';
+import type { Introduction } from './introduction.ts';
 import type { MessageRow, Messages, SealedText } from './messages.ts';
 import type { Notices } from './notices.ts';
 import type { ReceptionKeys } from './reception-keys.ts';

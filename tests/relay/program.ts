@@ -3,7 +3,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { vi } from 'vitest';
 import { decodeInvite } from '../../protocol/invite.ts';
+import { main } from '../../relay/commands/program.ts';
 import { afterwards, temporaryFolder } from '../town.ts';
 
 const program = fileURLToPath(new URL('../../relay/index.ts', import.meta.url));
@@ -11,10 +13,24 @@ const program = fileURLToPath(new URL('../../relay/index.ts', import.meta.url));
 type Ended = { code: number | null; signal: string | null; out: string; error: string };
 export type Program = { child: ChildProcess; ended: Promise<Ended> };
 
-/** Starts the relay's program. @param before a command line that it is started by, if any */
-export function run(args: string[], before: string[] = []): Program {
+/** Without the settings of whoever runs the tests. */
+const surroundings = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => !name.startsWith('SIGNET_RELAY_')),
+);
+
+/** Starts the relay's program. @param before a command line that it is started by, if any
+ * @param environment variables that are set besides */
+export function run(
+  args: string[],
+  before: string[] = [],
+  environment: Record<string, string> = {},
+): Program {
   const [file = '', ...rest] = [...before, process.execPath, program, ...args];
-  const child = spawn(file, rest, { cwd: temporaryFolder(), stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(file, rest, {
+    cwd: temporaryFolder(),
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...surroundings, ...environment },
+  });
   const texts = { out: '', error: '' };
   child.stdout.on('data', (data) => (texts.out += String(data)));
   child.stderr.on('data', (data) => (texts.error += String(data)));
@@ -28,6 +44,37 @@ export function run(args: string[], before: string[] = []): Program {
     await ended;
   });
   return { child, ended };
+}
+
+/** Runs a command within this process, where its lines are counted as tested; one at a time. */
+export async function call(...args: string[]): Promise<Pick<Ended, 'code' | 'out' | 'error'>> {
+  const texts = { out: '', error: '' };
+  const spies = [
+    vi.spyOn(console, 'log').mockImplementation((text) => void (texts.out += `${text}\n`)),
+    vi.spyOn(console, 'error').mockImplementation((text) => void (texts.error += `${text}\n`)),
+    vi.spyOn(process.stdout, 'write').mockImplementation((text) => Boolean((texts.out += String(text)))),
+  ];
+  try {
+    return { code: await main(args), ...texts };
+  } finally {
+    for (const spy of spies) spy.mockRestore();
+  }
+}
+
+/** Runs a command that has to succeed. @returns what it printed */
+export async function done(...args: string[]): Promise<string> {
+  const { code, out, error } = await call(...args);
+  if (code !== 0 || error) throw new Error(`${args.join(' ')} ended with ${code}: ${error}`);
+  return out;
+}
+
+/** Runs a command that has to fail, with nothing but one sentence. @returns the sentence */
+export async function refused(...args: string[]): Promise<string> {
+  const { code, out, error } = await call(...args);
+  if (code !== 1 || out || !/^signet-relay: .+\n$/.test(error)) {
+    throw new Error(`${args.join(' ')} ended with ${code}, and said ${JSON.stringify({ out, error })}`);
+  }
+  return error.slice('signet-relay: '.length, -1);
 }
 
 /** A relay process on loopback that listens by now. */

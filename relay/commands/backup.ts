@@ -1,0 +1,138 @@
+// signet-relay backup and restore: all of a relay into one file, and back into a folder.
+import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import packageJson from '../../package.json' with { type: 'json' };
+import { Failure } from '../../protocol/failures.ts';
+import { extractArchive, newer, writeArchive } from '../archive.ts';
+import { keptCertificate } from '../certificate.ts';
+import { inUse, openRecords } from '../copies.ts';
+import {
+  assertOwnFolder,
+  CERTIFICATE_FILE,
+  DATABASE_FILE,
+  failureOfDisk,
+  giveToOwner,
+  holdsRelay,
+  inTemporaryFolder,
+} from '../data-folder.ts';
+import { openDatabase } from '../database.ts';
+import type { FolderOptions } from './options.ts';
+
+type BackupOptions = FolderOptions & { force: boolean };
+
+/** @throws Failure `command-invalid` if the file is there already; those of the folder and of the disk */
+export async function backup(target: string, { data, force }: BackupOptions): Promise<void> {
+  if (existsSync(target) && !force) {
+    throw new Failure('command-invalid', `${target} is there already. Name another file, or say --force.`);
+  }
+  const folder = dirname(target);
+  if (!existsSync(folder)) throw new Failure('folder-unusable', `There is no folder ${folder}.`);
+  const hasKey = existsSync(join(data, CERTIFICATE_FILE));
+  // A key that is damaged must not be found out when it is needed.
+  if (hasKey) keptCertificate(data);
+  const records = await openRecords(data);
+  try {
+    // Written beside and renamed: under its own name there is a whole backup or none.
+    await inTemporaryFolder(`${target}.new-`, async (part) => {
+      records.database.prepare('VACUUM INTO ?').run(join(part, DATABASE_FILE));
+      if (hasKey) copyFileSync(join(data, CERTIFICATE_FILE), join(part, CERTIFICATE_FILE));
+      const names = hasKey ? ([CERTIFICATE_FILE, DATABASE_FILE] as const) : ([DATABASE_FILE] as const);
+      await writeArchive(join(part, 'archive'), part, names, packageJson.version);
+      renameSync(join(part, 'archive'), target);
+    });
+  } catch (cause) {
+    throw explain(cause, target, data);
+  } finally {
+    records.close();
+  }
+  console.log(`${target} holds the relay of ${data}.`);
+  if (hasKey) {
+    console.log(
+      'Its private key is in it: whoever has it can pose as this relay. Keep it where nobody else reads.',
+    );
+  } else {
+    console.log(
+      `The folder holds no key of its own: keep the certificate and the key that the relay uses, too.`,
+    );
+  }
+}
+
+/** @param path that was to be written */
+function explain(cause: unknown, path: string, data: string): Failure {
+  const known = failureOfDisk(cause, path);
+  if (known) return known;
+  if (/malformed|not a database/.test(String(cause))) {
+    const sentence = `The database in ${data} is damaged, and no backup can be made of it. Restore an earlier one.`;
+    return new Failure('database-damaged', sentence, { cause });
+  }
+  const { code, message } = cause as NodeJS.ErrnoException;
+  return new Failure('folder-unusable', `${path} cannot be written (${code ?? message}).`, { cause });
+}
+
+/** @throws Failure `folder-in-use`, `command-invalid` if a relay is there already; those of the backup and the disk */
+export async function restore(file: string, { data, force }: BackupOptions): Promise<void> {
+  assertOwnFolder(data);
+  if (holdsRelay(data)) {
+    assertStopped(data);
+    if (!force) {
+      throw new Failure(
+        'command-invalid',
+        `${data} holds a relay already. Name another folder, or say --force to put the backup in its place.`,
+      );
+    }
+  }
+  let made: string | undefined;
+  try {
+    made = mkdirSync(data, { recursive: true, mode: 0o700 });
+    await inTemporaryFolder(join(data, '.restore-'), async (part) => {
+      const manifest = await extractArchive(file, part);
+      assertWhole(part, file, manifest.program);
+      putInPlace(part, data);
+      console.log(
+        `${data} holds the relay again as it was on ${manifest.made}, made by version ${manifest.program}.`,
+      );
+      for (const { name, bytes } of manifest.files) console.log(`  ${name}, ${bytes} bytes`);
+    });
+  } catch (cause) {
+    if (made !== undefined) rmSync(made, { recursive: true, force: true });
+    throw explain(cause, data, data);
+  }
+  console.log('Invites from before the backup go on working, at the same address.');
+}
+
+/** @throws Failure `folder-in-use` */
+function assertStopped(data: string): void {
+  if (!existsSync(join(data, DATABASE_FILE))) return;
+  try {
+    openDatabase(data).close();
+  } catch (failure) {
+    // A damaged database is what one restores for.
+    if (Failure.from(failure).code === 'folder-in-use') throw inUse(data);
+  }
+}
+
+/** What the checksums can't tell: that it was good when it was written, and that this program understands it. */
+function assertWhole(folder: string, file: string, program: string): void {
+  try {
+    const database = openDatabase(folder);
+    const found = database.prepare('PRAGMA integrity_check(1)').get()?.['integrity_check'];
+    database.close();
+    if (found !== 'ok') throw new Failure('database-damaged', String(found));
+    if (existsSync(join(folder, CERTIFICATE_FILE))) keptCertificate(folder);
+  } catch (cause) {
+    if (Failure.from(cause).code === 'database-newer') throw newer(file, program);
+    throw new Failure('database-damaged', `${file} holds a relay that is damaged. Take another backup.`, {
+      cause,
+    });
+  }
+}
+
+function putInPlace(part: string, data: string): void {
+  // First what belongs to the old database: beside the new one, it would be played into it.
+  for (const suffix of ['-wal', '-shm', '']) rmSync(join(data, `${DATABASE_FILE}${suffix}`), { force: true });
+  for (const name of [CERTIFICATE_FILE, DATABASE_FILE]) {
+    if (!existsSync(join(part, name))) continue;
+    giveToOwner(join(part, name), data);
+    renameSync(join(part, name), join(data, name));
+  }
+}

@@ -1,0 +1,148 @@
+// signet-relay check: a line for each thing that a relay needs, and whether it is as it should be.
+import { once } from 'node:events';
+import { existsSync, readdirSync, statfsSync, statSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { connect } from 'node:tls';
+import { Failure } from '../../protocol/failures.ts';
+import { pinOf } from '../certificate.ts';
+import { openRecords } from '../copies.ts';
+import { assertOwnFolder, DATABASE_FILE, holdsRelay } from '../data-folder.ts';
+import { SCHEMA_VERSION } from '../database.ts';
+import { defaultLimits } from '../limits.ts';
+import { unusablePort } from '../server.ts';
+import { certificateOf } from './invite.ts';
+import type { ListenOptions } from './options.ts';
+
+/** What a check found: good, or a sentence about what is wrong. */
+type Finding = { check: string; ok: boolean; says: string };
+type Check = () => string | Promise<string>;
+const MIB = 1024 * 1024;
+
+/** Prints a line a check. @returns whether all is well */
+export async function check(options: ListenOptions & { json: boolean }): Promise<boolean> {
+  const findings: Finding[] = [];
+  let serving = false;
+  const look = async (check: string, work: Check): Promise<void> => {
+    const finding = await Promise.resolve()
+      .then(work)
+      .then(
+        (says) => ({ check, ok: true, says }),
+        (error: unknown) => ({ check, ok: false, says: sentence(error) }),
+      );
+    findings.push(finding);
+    if (!options.json) console.log(`${finding.ok ? 'ok  ' : 'FAIL'}  ${check}: ${finding.says}`);
+  };
+  await look('folder', () => folder(options.data));
+  if (findings[0]!.ok) {
+    await look('permissions', () => permissions(options.data));
+    await look('database', async () => {
+      const found = await database(options.data);
+      serving = found.serving;
+      return found.says;
+    });
+    await look(
+      'key',
+      () => `SHA-256 ${certificateOf(options).pin.toString('hex')}, belongs to its certificate`,
+    );
+    await look('disk', () => disk(options.data));
+  }
+  await look('port', () => port(options, serving));
+  const ok = findings.every((finding) => finding.ok);
+  if (options.json) console.log(JSON.stringify({ ok, checks: findings }));
+  return ok;
+}
+
+const sentence = (error: unknown): string =>
+  error instanceof Failure ? error.message : `${error instanceof Error ? error.message : String(error)}`;
+const fail = (says: string): never => {
+  throw new Failure('folder-unusable', says);
+};
+
+function folder(data: string): string {
+  assertOwnFolder(data);
+  if (!existsSync(data)) fail(`There is no folder ${data}. Name the relay's data folder with --data.`);
+  if (!statSync(data).isDirectory()) fail(`${data} is no folder.`);
+  if (!holdsRelay(data)) fail(`${data} holds no relay yet: start the relay there once, or restore a backup.`);
+  return data;
+}
+
+/** That nobody but the owner reads what is in the folder. */
+function permissions(data: string): string {
+  if (process.platform === 'win32') return 'not looked at on Windows';
+  const files = readdirSync(data).filter((name) => name.startsWith('relay'));
+  const open = [data, ...files.map((name) => join(data, name))].filter((path) => statSync(path).mode & 0o077);
+  // In a folder that is closed to others, a file's own mode doesn't matter; but a copy of it keeps it.
+  if (open.length > 0) fail(`Others may read ${open.join(', ')}. Run: chmod go= ${open.join(' ')}`);
+  const { uid } = statSync(data);
+  const stranger = files.find((name) => statSync(join(data, name)).uid !== uid);
+  if (stranger !== undefined) fail(`${join(data, stranger)} belongs to another user than its folder.`);
+  return 'for the owner alone';
+}
+
+async function database(data: string): Promise<{ says: string; serving: boolean }> {
+  const { database, serving, close } = await openRecords(data);
+  try {
+    // Its first line only says of which database it speaks.
+    const found = String(database.prepare('PRAGMA integrity_check(1)').get()?.['integrity_check']);
+    const [fault] = found.split('\n').filter((line) => line !== 'ok' && !line.startsWith('***'));
+    const stray = database.prepare('PRAGMA foreign_key_check').all().length > 0;
+    if (fault !== undefined || stray) {
+      fail(`${join(data, DATABASE_FILE)} is damaged (${fault ?? 'keys without a user'}). Restore a backup.`);
+    }
+    const { users, letters } = database
+      .prepare('SELECT (SELECT count(*) FROM users) AS users, (SELECT count(*) FROM mailbox) AS letters')
+      .get() as { users: number; letters: number };
+    const state = serving ? 'a relay serves it now' : 'no relay serves it now';
+    return { serving, says: `whole, schema ${SCHEMA_VERSION}, ${users} users, ${letters} waiting; ${state}` };
+  } finally {
+    close();
+  }
+}
+
+/** Room for one full mailbox, or the first one to go on holiday stops the relay. */
+function disk(data: string): string {
+  const { bavail, bsize } = statfsSync(data);
+  const free = bavail * bsize;
+  const needed = defaultLimits.mailboxBytes;
+  const says = `${Math.floor(free / MIB)} MiB free`;
+  if (free < needed) fail(`${says}. One mailbox may take ${needed / MIB} MiB: make room.`);
+  return says;
+}
+
+/** That the port is free, or that the relay which serves this folder is the one that answers there. */
+async function port(options: ListenOptions, serving: boolean): Promise<string> {
+  const { host, port } = options;
+  if (port === 0) return 'the system chooses one';
+  if (!serving) {
+    const server = createServer();
+    server.listen(port, host);
+    try {
+      await once(server, 'listening');
+    } catch (cause) {
+      throw unusablePort({ host, port }, cause as Error);
+    }
+    server.close();
+    return `${port} on ${host} is free`;
+  }
+  const socket = connect({
+    port,
+    host: { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host,
+    // What counts is the key.
+    rejectUnauthorized: false,
+    timeout: 10_000,
+  });
+  try {
+    await Promise.race([once(socket, 'secureConnect'), once(socket, 'timeout').then(() => fail('silent'))]);
+    const answered = pinOf(socket.getPeerX509Certificate()!);
+    if (!answered.equals(certificateOf(options).pin)) fail('another key');
+    return `this relay answers on port ${port}`;
+  } catch (cause) {
+    const why = cause instanceof Failure && cause.message === 'another key' ? 'Another relay' : 'Nobody';
+    return fail(
+      `${why} answers on port ${port}, though a relay serves this folder: is it on another --port?`,
+    );
+  } finally {
+    socket.destroy();
+  }
+}

@@ -1,0 +1,92 @@
+// The folder that a relay lives in: whose it is, what belongs into it, and what a disk has to say when it refuses.
+import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { Failure } from '../protocol/failures.ts';
+
+export const DATABASE_FILE = 'relay.sqlite';
+export const CERTIFICATE_FILE = 'relay-tls.pem';
+/** https://sqlite.org/rescode.html */
+const SQLITE_FULL = 13;
+
+/** Whether a relay has lived here. */
+export function holdsRelay(directory: string): boolean {
+  return [DATABASE_FILE, CERTIFICATE_FILE].some((name) => existsSync(join(directory, name)));
+}
+
+/** A relay moves into an empty or new folder, or back into its own: not into somebody's documents by a slip.
+ * @throws Failure `folder-unusable` */
+export function assertOwnFolder(directory: string): void {
+  let names: string[];
+  try {
+    names = readdirSync(directory);
+  } catch {
+    return; // It is missing, or no folder: whoever goes on to use it says so.
+  }
+  // A disk of its own has this one from the start; hidden files are the desktop's.
+  const strangers = names.filter((name) => name !== 'lost+found' && !name.startsWith('.'));
+  if (strangers.length === 0 || holdsRelay(directory)) return;
+  throw new Failure(
+    'folder-unusable',
+    `${directory} holds other files (${strangers[0]}) and no relay. Name an empty or a new folder.`,
+  );
+}
+
+/** @throws Failure `folder-unusable` unless a relay has lived here */
+export function assertRelayFolder(directory: string): void {
+  if (existsSync(join(directory, DATABASE_FILE))) return;
+  const why = existsSync(directory) ? `${directory} holds no relay.` : `There is no folder ${directory}.`;
+  throw new Failure('folder-unusable', `${why} Name the relay's data folder with --data.`);
+}
+
+/** What an administrator writes as root into a relay's folder belongs to whom the folder belongs to. */
+export function giveToOwner(file: string, directory: string): void {
+  if (process.getuid?.() !== 0) return;
+  const { uid, gid } = statSync(directory);
+  chownSync(file, uid, gid);
+}
+
+/** A folder for its owner alone while work lasts; it goes also when the program is interrupted.
+ * @param prefix its path, to which six characters are added */
+export async function inTemporaryFolder<T>(prefix: string, work: (folder: string) => Promise<T>): Promise<T> {
+  let folder: string | undefined;
+  const remove = (): void => {
+    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+  };
+  const end = (): void => {
+    remove();
+    process.exit(1);
+  };
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  signals.forEach((signal) => process.on(signal, end));
+  try {
+    folder = mkdtempSync(prefix);
+    return await work(folder);
+  } finally {
+    signals.forEach((signal) => process.off(signal, end));
+    remove();
+  }
+}
+
+/** What the system says when a disk refuses, as a sentence. @param cause of Node's file calls, or SQLite's
+ * @param path that was to be written @returns undefined if it is about something else */
+export function failureOfDisk(cause: unknown, path: string): Failure | undefined {
+  if (cause instanceof Failure) return cause;
+  const { code = '', errcode } = cause as { code?: string; errcode?: number };
+  if (['ENOSPC', 'EDQUOT'].includes(code) || errcode === SQLITE_FULL) {
+    return new Failure(
+      'disk-full',
+      `There is no room left on the disk for ${path}. Make some, then try again.`,
+      {
+        cause,
+      },
+    );
+  }
+  if (['EACCES', 'EPERM', 'EROFS'].includes(code)) {
+    return new Failure(
+      'folder-unusable',
+      `${path} cannot be opened or written. Check the folder's permissions, and as whom this runs.`,
+      { cause },
+    );
+  }
+  return undefined;
+}
