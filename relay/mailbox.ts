@@ -23,7 +23,10 @@ export class Mailbox {
   readonly #database: DatabaseSync;
   readonly #limits: Limits;
   readonly #now: () => number;
-  readonly #statements: Record<'exists' | 'insert' | 'remove' | 'read' | 'usage' | 'expire', StatementSync>;
+  readonly #statements: Record<
+    'exists' | 'insert' | 'remove' | 'read' | 'usage' | 'waiting' | 'expire',
+    StatementSync
+  >;
   readonly #pending = new Map<string, Pending>();
   readonly #acknowledged = new Map<string, Omit<Letter, 'envelope'>>();
   /** recipient -> sender -> bytes that wait; read from the database when a recipient is first written to. */
@@ -57,6 +60,9 @@ export class Mailbox {
       ),
       usage: database.prepare(
         'SELECT sender, sum(length(envelope)) AS bytes FROM mailbox WHERE recipient = ? GROUP BY sender',
+      ),
+      waiting: database.prepare(
+        'SELECT count(*) AS messages, coalesce(sum(length(envelope)), 0) AS bytes FROM mailbox',
       ),
       expire: database.prepare('DELETE FROM mailbox WHERE received < ?'),
     };
@@ -127,6 +133,12 @@ export class Mailbox {
       if (letter.recipient === recipient && !underWay.has(key)) return true;
     }
     return false;
+  }
+
+  /** What is stored for all recipients: how many messages, and the bytes of their envelopes. Reads the whole table. */
+  waiting(): { messages: number; bytes: number } {
+    const { messages, bytes } = this.#statements.waiting.get() as { messages: number; bytes: number };
+    return { messages, bytes };
   }
 
   /** Deletes what nobody fetched within the mailbox's lifetime. */

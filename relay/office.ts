@@ -40,6 +40,8 @@ export function networkOf(address: string): string {
 }
 
 type Room = Pick<Office, 'arrive' | 'leave' | 'clientOf' | 'admitsRegistration'> & {
+  /** Users who are signed in. */
+  readonly users: number;
   everybody(visit: (client: Connected) => void): void;
   enter(client: Connected, address: string): boolean;
 };
@@ -50,6 +52,9 @@ export function openRoom(limits: Limits, now: () => number): Room {
   const byUser = new Map<string, Connected>();
   const registrations = new Map<string, Budget>();
   return {
+    get users(): number {
+      return byUser.size;
+    },
     everybody(visit: (client: Connected) => void): void {
       for (const client of clients.keys()) visit(client);
     },

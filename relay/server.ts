@@ -30,10 +30,14 @@ export type RelayOptions = {
   now?: () => number;
 };
 
+/** How a relay is: users who are signed in, and the messages that wait for their recipients. */
+export type Report = { connected: number; messages: number; bytes: number };
+
 export type Relay = {
   port: number;
   /** SHA-256 of the TLS public key, 32 bytes. */
   key: Buffer;
+  report(): Report;
   /** Writes a consistent copy of the database into a file, while all goes on. */
   copy(file: string): Promise<void>;
   /** Stops taking connections, commits what is pending, closes the database. */
@@ -110,7 +114,8 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     };
     // SQLite's own backup: page by page on another thread, what is committed meanwhile included.
     const copy = (file: string): Promise<void> => backup(database, file).then(() => {});
-    return { port, key: certificate.pin, copy, close };
+    const report = (): Report => ({ connected: room.users, ...mailbox.waiting() });
+    return { port, key: certificate.pin, report, copy, close };
   } catch (error) {
     database.close();
     throw error;

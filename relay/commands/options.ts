@@ -13,7 +13,7 @@ export type ListenOptions = FolderOptions & {
   certificate?: string;
   key?: string;
 };
-export type ServeOptions = ListenOptions & { logLevel: string; json: boolean };
+export type ServeOptions = ListenOptions & { logLevel: string; json: boolean; report: number };
 
 function text(given: string): string {
   if (given.trim()) return given;
@@ -23,6 +23,11 @@ function text(given: string): string {
 function port(given: string): number {
   if (/^\d{1,5}$/.test(given) && Number(given) <= 65535) return Number(given);
   throw new InvalidArgumentError('A port is a number from 0 to 65535; 0 lets the system choose.');
+}
+
+export function seconds(given: string): number {
+  if (/^\d{1,4}$/.test(given) && Number(given) > 0) return Number(given);
+  throw new InvalidArgumentError('It is a number of seconds, from 1 to 9999.');
 }
 
 /** Addresses with commas between them, and those of earlier options of this name. */

@@ -6,6 +6,7 @@ import {
   applyConfiguration,
   type FolderOptions,
   type ListenOptions,
+  seconds,
   type ServeOptions,
   withSettings,
 } from './options.ts';
@@ -44,6 +45,11 @@ function makeProgram(fail: () => void): Command {
   const serve = command(program, 'serve', 'run the relay; also without a command', { isDefault: true });
   withSettings(serve, 'port', 'host', 'data', 'address', 'certificate', 'key', 'log-level')
     .option('--json', 'print one JSON line when listening, in place of text', false)
+    .option(
+      '--report <seconds>',
+      'with --json: a line on how it is, looked at this often, when it differs',
+      seconds,
+    )
     .action(async (options: ServeOptions) => {
       assertPair(serve, options);
       await (await import('./serve.ts')).serve(options);

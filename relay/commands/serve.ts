@@ -1,45 +1,76 @@
 // signet-relay serve: runs until it is told to stop.
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import packageJson from '../../package.json' with { type: 'json' };
+import { Failure } from '../../protocol/failures.ts';
 import { givenCertificate } from '../certificate.ts';
 import { offerCopies } from '../copies.ts';
 import { assertOwnFolder } from '../data-folder.ts';
-import { startRelay } from '../server.ts';
+import { type Relay, startRelay } from '../server.ts';
 import { inviteTo, qrCode } from './invite.ts';
 import type { ServeOptions } from './options.ts';
 
-/** @throws Failure of the folder, the certificate, the database or the port */
+/** @throws Failure of the folder, the certificate, the database or the port; with --report it is told there, too */
 export async function serve(options: ServeOptions): Promise<void> {
-  assertOwnFolder(options.data);
   // Standard output is for the invite; the log goes to standard error.
   const log = pino({ level: options.logLevel, base: null }, pino.destination({ fd: 2, sync: true }));
-  const relay = await startRelay({
-    data: options.data,
-    port: options.port,
-    host: options.host,
-    log,
-    ...(options.certificate && options.key
-      ? { certificate: givenCertificate(options.certificate, options.key) }
-      : {}),
-  });
+  let relay: Relay;
+  try {
+    assertOwnFolder(options.data);
+    relay = await startRelay({
+      data: options.data,
+      port: options.port,
+      host: options.host,
+      log,
+      ...(options.certificate && options.key
+        ? { certificate: givenCertificate(options.certificate, options.key) }
+        : {}),
+    });
+  } catch (error) {
+    const { code, message } = Failure.from(error);
+    if (options.report) print({ event: 'failed', code, message });
+    throw error;
+  }
   const { addresses, invite } = inviteTo(relay, options);
   const closeCopies = await offerCopies(options.data, relay.copy, log);
+  let reporting: NodeJS.Timeout | undefined;
 
   let closing = false;
   const close = (): void => {
     if (closing) return;
     closing = true;
     closeCopies();
+    clearInterval(reporting);
     void relay.close().then(() => process.exit(0));
   };
   process.on('SIGTERM', close).on('SIGINT', close);
 
   if (options.json) {
-    console.log(JSON.stringify({ event: 'listening', port: relay.port, invite }));
+    print({ event: 'listening', port: relay.port, invite });
+    if (options.report) reporting = reportOften(relay, options, log);
     return;
   }
   console.log(`Signet relay ${packageJson.version} listens on ${options.host}, port ${relay.port}.`);
   console.log(`\nOthers reach it at:\n${addresses.map((address) => `  ${address}`).join('\n')}`);
   console.log(`\nInvite, to be pasted or scanned by everybody who joins:\n\n${invite}\n`);
   console.log(await qrCode(invite));
+}
+
+const print = (line: object): void => console.log(JSON.stringify(line));
+
+/** Tells whoever started it how it is: at once, and whenever that has changed. Networks come and go, and the addresses
+ * with them. */
+function reportOften(relay: Relay, options: ServeOptions, log: Logger): NodeJS.Timeout {
+  let last = '';
+  const report = (): void => {
+    try {
+      const { addresses } = inviteTo(relay, options);
+      const line = JSON.stringify({ event: 'report', ...relay.report(), addresses });
+      if (line !== last) console.log(line);
+      last = line;
+    } catch (error) {
+      log.error({ error: String(error) }, 'the database could not be looked at');
+    }
+  };
+  report();
+  return setInterval(report, options.report * 1000);
 }

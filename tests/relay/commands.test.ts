@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
 import { decodeInvite } from '../../protocol/invite.ts';
@@ -454,4 +455,49 @@ test.runIf(process.getuid?.() === 0)('a folder of somebody else is told', async 
   expect(error).toContain(
     `${join(data, 'relay.sqlite')} cannot be opened or written. Check the folder's permissions, and as whom this runs.`,
   );
+});
+
+test('serve --json --report tells how it is, again only when that has changed, and why it could not start', async () => {
+  const data = temporaryFolder();
+  const args = ['serve', '--json', '--host', '127.0.0.1', '--port', '0', '--data', data, '--report', '1'];
+  const { child, ended } = run(args);
+  const lines: Record<string, unknown>[] = [];
+  createInterface({ input: child.stdout! }).on('line', (line) =>
+    lines.push(JSON.parse(line) as object as never),
+  );
+  await until(() => lines.length >= 2);
+  const [first, second] = lines as [{ event: string; invite: string; port: number }, object];
+  expect(first.event).toBe('listening');
+  const { relays: addresses, key } = decodeInvite(first.invite);
+  expect(second).toEqual({ event: 'report', connected: 0, messages: 0, bytes: 0, addresses });
+
+  const relay = { port: first.port, key, addresses };
+  const sender = await Wire.signedIn(relay, alice);
+  const recipient = await Wire.signedIn(relay, bob);
+  await until(() => lines.length >= 3 && lines.at(-1)!['connected'] === 2);
+  recipient.socket.close();
+  await recipient.closed;
+  const { envelope } = letter(alice, bob);
+  expect(await sender.post(bob, envelope)).toMatchObject({ type: 'accepted' });
+  await until(() => lines.at(-1)!['messages'] === 1);
+  expect(lines.at(-1)).toMatchObject({ connected: 1, messages: 1, bytes: envelope.length });
+  const texts = lines.map((line) => JSON.stringify(line));
+  texts.slice(1).forEach((text, i) => expect(text).not.toBe(texts[i]));
+
+  const other = run([
+    'serve',
+    '--json',
+    '--host',
+    '127.0.0.1',
+    '--port',
+    `${first.port}`,
+    '--data',
+    temporaryFolder(),
+    '--report',
+    '1',
+  ]);
+  const { code, out } = await other.ended;
+  expect(code).toBe(1);
+  expect(JSON.parse(out)).toMatchObject({ event: 'failed', code: 'port-unusable' });
+  await stop({ child, ended });
 });
