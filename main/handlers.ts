@@ -4,6 +4,8 @@ import { app, clipboard, dialog } from 'electron';
 import type { Changes, Snapshot } from '../preload/contract.ts';
 import { MAX_TEXT_BYTES } from '../protocol/fields.ts';
 import { Failure } from '../protocol/failures.ts';
+import type { Autostart } from './autostart.ts';
+import type { Hosting } from './hosting.ts';
 import type { Handlers } from './ipc.ts';
 import { checkInvite, type Profile } from './profile.ts';
 import type { Settings } from './settings.ts';
@@ -11,6 +13,8 @@ import type { Settings } from './settings.ts';
 type Parts = {
   profile: Profile;
   settings: Settings;
+  hosting: Hosting;
+  autostart: Autostart;
   /** The conversation on the screen has changed, or has been looked at. */
   onLooked: (contact: string | null) => void;
   /** The signet:// link that was opened last; given once. */
@@ -19,13 +23,15 @@ type Parts = {
   onLeft: () => void;
 };
 
-export function handlersFor({ profile, settings, onLooked, openedInvite, onLeft }: Parts): Handlers {
+export function handlersFor(parts: Parts): Handlers {
+  const { profile, settings, hosting, autostart, onLooked, openedInvite, onLeft } = parts;
   const conversations = (): Changes['conversations'] =>
     profile.stage.name === 'ready' ? profile.messenger.conversations.list() : [];
   return {
     snapshot: (): Snapshot => ({
       stage: profile.stage,
       connection: profile.connection,
+      hosting: hosting.shown,
       conversations: conversations(),
       platform: process.platform,
       version: app.getVersion(),
@@ -59,15 +65,16 @@ export function handlersFor({ profile, settings, onLooked, openedInvite, onLeft 
     markCompared: ({ contact, fingerprint }) => profile.messenger.markCompared(contact, fingerprint),
     acceptIdentity: ({ contact, fingerprint }) => profile.messenger.acceptIdentity(contact, fingerprint),
 
-    settings: () => settings.chosen,
-    changeSettings: (change) => {
+    settings: () => ({ ...settings.chosen, startsWithComputer: autostart.isOn }),
+    changeSettings: ({ startsWithComputer, ...change }) => {
+      if (startsWithComputer !== undefined) autostart.set(startsWithComputer);
       settings.change(change);
-      return settings.chosen;
+      return { ...settings.chosen, startsWithComputer: autostart.isOn };
     },
     copyText: ({ text }) => clipboard.writeText(text),
 
     openedInvite,
-    invite: () => profile.messenger.invite,
+    invite: () => profile.messenger.invite(hosting.inviteAddresses),
     acceptInvite: ({ invite }) => profile.messenger.acceptInvite(invite) ?? null,
     saveImage: async ({ name, png }) => {
       const { filePath } = await dialog.showSaveDialog({
@@ -84,5 +91,11 @@ export function handlersFor({ profile, settings, onLooked, openedInvite, onLeft 
       });
       return true;
     },
+
+    host: ({ port, address }) => hosting.host(port, address),
+    stopHosting: () => hosting.stop(),
+    backUpRelay: () => hosting.backUp(),
+    restoreRelay: () => hosting.restore(),
+    hostingLog: () => hosting.log,
   };
 }

@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { app, type BrowserWindow, dialog, nativeImage, powerMonitor, type Tray } from 'electron';
+import { app, type BrowserWindow, dialog, nativeImage, powerMonitor } from 'electron';
 import { asData } from '../preload/contract.ts';
 import { Failure } from '../protocol/failures.ts';
 import appIcon from '../build/icons/icon.png?asset';
@@ -11,7 +11,9 @@ import colourIcon from '../build/icons/tray.png?asset';
 import templateIcon from '../build/icons/trayTemplate.png?asset';
 import unreadIcon from '../build/icons/unread.png?asset';
 import { gatherChanges } from './changes.ts';
+import { Autostart, wasStartedHidden } from './autostart.ts';
 import { handlersFor } from './handlers.ts';
+import { Hosting } from './hosting.ts';
 import { serve, teller } from './ipc.ts';
 import { offerContextMenu, setMenu } from './menu.ts';
 import { linkIn, openLinks } from './links.ts';
@@ -19,7 +21,7 @@ import { Notifications } from './notifications.ts';
 import { registerPageScheme } from './page.ts';
 import { Profile } from './profile.ts';
 import { Settings } from './settings.ts';
-import { openTray, showUnreadInTray } from './tray.ts';
+import { TrayIcon } from './tray.ts';
 import { openWindow, showWindow } from './window.ts';
 
 /** How long quitting waits for what is being sealed and stored; never for the network. */
@@ -49,11 +51,17 @@ else app.quit();
 
 function start(startedWith: string | null): void {
   const settings = new Settings(app.getPath('userData'));
+  const autostart = new Autostart(
+    typeof values.profile === 'string' ? ['--profile', app.getPath('userData')] : [],
+  );
   const profile = new Profile(app.getPath('userData'));
   let window: BrowserWindow | undefined;
-  let tray: Tray | undefined;
+  let tray: TrayIcon | undefined;
   let showing: string | null = null;
   let quitting = false;
+  /** The computer is being shut down: nobody is there to be asked. */
+  let isEnding = false;
+  let isAsking = false;
   let closed: Promise<void> | undefined;
 
   const contents = (): BrowserWindow['webContents'] | undefined =>
@@ -71,17 +79,40 @@ function start(startedWith: string | null): void {
       tell('conversationOpened', { contact });
     },
   });
-  const showUnread = (unread: number): void => {
+  let unread = 0;
+  const showInTray = (): void => {
+    tray?.show({ unread, hosting: hosting.shown.state === 'on' ? hosting.shown.others : null });
+  };
+  const hosting = new Hosting({
+    program: app.isPackaged
+      ? join(process.resourcesPath, 'relay', 'index.mjs')
+      : join(import.meta.dirname, '../relay/index.mjs'),
+    ...{ profile, settings },
+    onChanged: () => {
+      tell('hostingChanged', hosting.shown);
+      showInTray();
+    },
+  });
+  const showUnread = (count: number): void => {
+    unread = count;
     window?.setTitle(unread > 0 ? `(${unread}) Signet` : 'Signet');
-    if (tray) showUnreadInTray(tray, unread);
+    showInTray();
     if (process.platform === 'win32') {
       const icon = unread > 0 ? nativeImage.createFromPath(unreadIcon) : null;
       window?.setOverlayIcon(icon, unread > 0 ? `${unread} unread messages` : '');
     } else app.setBadgeCount(unread);
   };
 
-  profile.on('stage', (stage) => tell('stageChanged', stage));
-  profile.on('connection', (connection) => tell('connectionChanged', connection));
+  profile.on('stage', (stage) => {
+    tell('stageChanged', stage);
+    hosting.pointHome();
+  });
+  profile.on('connection', (connection) => {
+    tell('connectionChanged', connection);
+    // Oneself is not among the others who are connected.
+    tell('hostingChanged', hosting.shown);
+    showInTray();
+  });
   profile.on('failure', (failure) => {
     if (failure.code === 'internal') console.error(failure.cause);
     tell('failed', asData(failure));
@@ -97,7 +128,7 @@ function start(startedWith: string | null): void {
   const pageLeft = Promise.withResolvers<void>();
   const links = openLinks(startedWith, () => tell('inviteOpened', null));
   const handlers = handlersFor({
-    ...{ profile, settings },
+    ...{ profile, settings, hosting, autostart },
     openedInvite: links.give,
     onLeft: () => pageLeft.resolve(),
     onLooked: (contact) => {
@@ -115,16 +146,27 @@ function start(startedWith: string | null): void {
     tell('leaving', null);
     if (profile.stage.name === 'ready') await Promise.race([pageLeft.promise, delay(LEAVE_MS)]);
     await profile.close();
+    await hosting.close();
+  };
+  const quit = async (): Promise<void> => {
+    if (isAsking) return;
+    isAsking = true;
+    const mayLeave = isEnding || (await hosting.mayLeave('Quit'));
+    isAsking = false;
+    quitting = mayLeave;
+    if (!mayLeave) return;
+    closed = Promise.race([leave(), delay(QUIT_MS)]).catch((error: unknown) =>
+      console.error('Closing the profile failed:', error),
+    );
+    await closed;
+    app.quit();
   };
   app.on('activate', open);
   app.on('before-quit', (event) => {
     quitting = true;
     if (closed) return;
     event.preventDefault();
-    closed = Promise.race([leave(), delay(QUIT_MS)]).catch((error: unknown) =>
-      console.error('Closing the profile failed:', error),
-    );
-    void closed.then(() => app.quit());
+    void quit();
   });
   app.on('window-all-closed', () => app.quit());
   process.on('unhandledRejection', (error) => {
@@ -137,13 +179,23 @@ function start(startedWith: string | null): void {
     .whenReady()
     .then(() => {
       setMenu();
+      tray = TrayIcon.open({
+        icon: process.platform === 'darwin' ? templateIcon : colourIcon,
+        onOpen: open,
+        onQuit: () => app.quit(),
+      });
       window = openWindow({
         preload: join(import.meta.dirname, '../preload/index.cjs'),
         page: join(import.meta.dirname, '../renderer'),
         icon: appIcon,
         place: settings.place,
+        // On a desktop without a tray, starting Signet again shows the window of a host.
+        startsHidden: tray !== undefined && wasStartedHidden(),
         staysOnClose: () =>
-          !quitting && (process.platform === 'darwin' || (tray !== undefined && settings.chosen.keepRunning)),
+          !quitting &&
+          (process.platform === 'darwin' ||
+            hosting.shown.state !== 'off' ||
+            (tray !== undefined && settings.chosen.keepRunning)),
         onPlaced: (place) => {
           try {
             settings.change({ place });
@@ -162,12 +214,10 @@ function start(startedWith: string | null): void {
         },
       });
       offerContextMenu(window.webContents);
-      tray = openTray({
-        icon: process.platform === 'darwin' ? templateIcon : colourIcon,
-        onOpen: open,
-        onQuit: () => app.quit(),
-      });
       powerMonitor.on('resume', () => profile.stage.name === 'ready' && profile.messenger.reconnect());
+      powerMonitor.on('shutdown', () => (isEnding = true));
+      autostart.renew();
+      hosting.resume();
       void profile.open();
     })
     .catch(stop);

@@ -2,7 +2,7 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod/mini';
-import type { Settings as Chosen } from '../preload/contract.ts';
+import type { Settings as All } from '../preload/contract.ts';
 import { Failure } from '../protocol/failures.ts';
 
 const Place = z.object({
@@ -17,9 +17,16 @@ export type Place = z.infer<typeof Place>;
 const Stored = z.object({
   keepRunning: z._default(z.boolean(), true),
   notifications: z._default(z.boolean(), true),
+  hosting: z._default(z.object({ on: z.boolean(), port: z.int(), address: z.string() }), {
+    on: false,
+    port: 7443,
+    address: '',
+  }),
   place: z.optional(Place),
 });
 type Stored = z.infer<typeof Stored>;
+/** The system itself knows whether it starts Signet. */
+export type Chosen = Omit<All, 'startsWithComputer'>;
 
 export class Settings {
   readonly #file: string;
@@ -34,6 +41,11 @@ export class Settings {
   get chosen(): Chosen {
     const { keepRunning, notifications } = this.#stored;
     return { keepRunning, notifications };
+  }
+
+  /** Whether a relay is hosted here, where it listens, and a further address of it. */
+  get hosting(): Stored['hosting'] {
+    return this.#stored.hosting;
   }
 
   get place(): Place | undefined {

@@ -9,6 +9,8 @@ type Options = {
   page: string;
   icon: string;
   place: Place | undefined;
+  /** It is not shown before it is asked for. */
+  startsHidden: boolean;
   /** Whether closing the window only hides it. */
   staysOnClose: () => boolean;
   onPlaced: (place: Place) => void;
@@ -48,11 +50,14 @@ export function openWindow(options: Options): BrowserWindow {
     },
   });
   confine(window);
-  window.once('ready-to-show', () => {
-    // This shows the window, too.
-    if (place?.maximized) window.maximize();
-    else window.show();
-  });
+  if (options.startsHidden) window.once('show', () => place?.maximized && window.maximize());
+  else {
+    window.once('ready-to-show', () => {
+      // This shows the window, too.
+      if (place?.maximized) window.maximize();
+      else window.show();
+    });
+  }
   window.on('page-title-updated', (event) => event.preventDefault());
   window.on('focus', options.onFocus);
   window.on('close', (event) => {

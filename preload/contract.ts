@@ -74,6 +74,7 @@ export type Changes = { messages: MessageRow[]; conversations: Conversation[] };
 export type Snapshot = {
   stage: Stage;
   connection: Connection;
+  hosting: Hosting;
   conversations: Conversation[];
   platform: string;
   version: string;
@@ -106,10 +107,34 @@ export type MessageDetails = { message: Message; envelope: EnvelopeView | null }
 /** safetyNumber has 60 digits. */
 export type ContactDetails = { fingerprint: string; safetyNumber: string };
 
+/** The relay that this computer hosts. */
+export type Hosting = {
+  /** failed: it has ended by itself, and is started again in a moment. */
+  state: 'off' | 'starting' | 'on' | 'failed';
+  /** Why it does not run. */
+  failure: FailureData | null;
+  port: number;
+  /** A further address that others reach it at (host:port), as the user has given it, or empty. */
+  address: string;
+  /** host:port, where others reach it: that one, and this computer's own. */
+  addresses: string[];
+  /** What others join it with; from oneself, if this profile is on it. */
+  invite: string | null;
+  /** Users who are connected now besides oneself. */
+  others: number;
+  /** Messages that wait for their recipients, and their envelopes' bytes. */
+  messages: number;
+  bytes: number;
+  /** Since when it runs, milliseconds since 1970. */
+  since: number | null;
+};
+
 export type Settings = {
   /** Closing the window leaves Signet in the tray. */
   keepRunning: boolean;
   notifications: boolean;
+  /** Signet starts with the computer, into the tray. */
+  startsWithComputer: boolean;
 };
 
 export type Call<Input, Output> = { input: z.ZodMiniType<Input>; output?: Output };
@@ -166,6 +191,7 @@ export const calls = {
     z.object({
       keepRunning: z.exactOptional(z.boolean()),
       notifications: z.exactOptional(z.boolean()),
+      startsWithComputer: z.exactOptional(z.boolean()),
     }),
   ),
   copyText: call<void>()(z.object({ text: Text })),
@@ -178,11 +204,22 @@ export const calls = {
   acceptInvite: call<string | null>()(z.object({ invite: Field })),
   /** Asks where to save a PNG. Answers whether it was saved. */
   saveImage: call<boolean>()(z.object({ name: z.string().check(z.regex(/^[\w-]{1,40}$/)), png: Png })),
+
+  /** Hosts a relay on this computer from now on; answered once it listens. */
+  host: call<void>()(z.object({ port: z.int().check(z.minimum(1), z.maximum(65535)), address: Field })),
+  /** Asks first if others are connected. Answers whether it has ended. */
+  stopHosting: call<boolean>()(Nothing),
+  /** Ask where to, or where from; answer whether it was done. A restored relay takes the place of the one here. */
+  backUpRelay: call<boolean>()(Nothing),
+  restoreRelay: call<boolean>()(Nothing),
+  /** The relay's last lines, a JSON object each. */
+  hostingLog: call<string[]>()(Nothing),
 };
 
 export const events = {
   stageChanged: told<Stage>(),
   connectionChanged: told<Connection>(),
+  hostingChanged: told<Hosting>(),
   changed: told<Changes>(),
   /** What went wrong without having been asked for. */
   failed: told<FailureData>(),

@@ -58,6 +58,7 @@ export const localFailures = [
   'database-newer',
   'disk-full',
   'port-unusable',
+  'relay-ended',
   'internal',
 ] as const;
 

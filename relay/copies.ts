@@ -1,17 +1,23 @@
 // How a command reads the database of a relay that is serving: the relay, which holds the lock, makes it a copy.
 import { chmodSync, closeSync, openSync, readdirSync, rmSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
-import { basename, join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 import { DatabaseSync } from 'node:sqlite';
 import type { Logger } from 'pino';
+import { sha256 } from '../protocol/envelope.ts';
 import { Failure } from '../protocol/failures.ts';
 import { assertRelayFolder, DATABASE_FILE } from './data-folder.ts';
 import { openDatabase } from './database.ts';
 
 const PREFIX = 'relay-copy-';
-const doorOf = (directory: string): string => join(directory, 'relay.sock');
+/** Windows has sockets among its pipes only, in no folder. */
+const onWindows = process.platform === 'win32';
+const doorOf = (directory: string): string =>
+  onWindows
+    ? `\\\\.\\pipe\\signet-relay-${sha256(Buffer.from(resolve(directory).toLowerCase())).toString('hex')}`
+    : join(directory, 'relay.sock');
 
 /** A database to read from. */
 export type Records = {
@@ -33,7 +39,7 @@ export async function offerCopies(
   for (const name of readdirSync(directory)) {
     if (name.startsWith(PREFIX)) rmSync(join(directory, name), { force: true });
   }
-  rmSync(doorOf(directory), { force: true });
+  if (!onWindows) rmSync(doorOf(directory), { force: true });
   let turn: Promise<void> = Promise.resolve();
   let count = 0;
   const guests = new Set<Socket>();
@@ -65,7 +71,7 @@ export async function offerCopies(
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject).listen(doorOf(directory), resolve);
     });
-    chmodSync(doorOf(directory), 0o600);
+    if (!onWindows) chmodSync(doorOf(directory), 0o600);
   } catch (error) {
     // A path too long for a socket, or a system without: the relay serves all the same.
     log.warn({ error: String(error) }, 'commands can read this folder only while the relay is stopped');

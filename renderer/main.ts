@@ -9,6 +9,7 @@ import { calls, on } from './bridge.ts';
 import { useApp } from './stores/app.ts';
 import { useConversations } from './stores/conversations.ts';
 import { useDrafts } from './stores/drafts.ts';
+import { useHosting } from './stores/hosting.ts';
 import { useMessages } from './stores/messages.ts';
 
 const page = createApp(App).use(createPinia());
@@ -16,11 +17,13 @@ const app = useApp();
 const conversations = useConversations();
 const messages = useMessages();
 const drafts = useDrafts();
+const hosting = useHosting();
 
 async function takeStock(): Promise<void> {
   const result = await calls.snapshot();
   if (!result.ok) return app.notify(result.failure);
-  const { stage, conversations: list, ...rest } = result.value;
+  const { stage, conversations: list, hosting: relay, ...rest } = result.value;
+  hosting.now = relay;
   app.$patch(rest);
   if (stage.name === 'ready') conversations.load(list);
   app.stage = stage;
@@ -32,6 +35,7 @@ on.stageChanged((stage) => {
   else app.stage = stage;
 });
 on.connectionChanged((connection) => (app.connection = connection));
+on.hostingChanged((relay) => (hosting.now = relay));
 on.changed((changes) => {
   messages.apply(changes.messages);
   conversations.apply(changes.conversations);

@@ -175,9 +175,10 @@ export class Messenger extends EventEmitter<Events> {
     return this.#connection.state;
   }
 
-  /** What others join this relay with: where it is, and who invites them. */
-  get invite(): string {
-    const { relays, relayKey, name, identity } = this.#account;
+  /** What others join this relay with: where it is, and who invites them. @param relays host:port, where it is known
+   * better than from the invite that this profile has joined with */
+  invite(relays = this.#account.relays): string {
+    const { relayKey, name, identity } = this.#account;
     const inviter = { name, identity: identity.publicKey.fingerprint };
     return encodeInvite({ relays, key: relayKey, inviter });
   }
@@ -188,9 +189,14 @@ export class Messenger extends EventEmitter<Events> {
     const invite = settle(this.#database, { invite: link })!;
     const inviter = this.#trustInviter(invite);
     this.#account.relays = invite.relays;
-    this.#connection.lookAt(invite.relays);
-    this.#connection.hurry();
+    this.lookAt(invite.relays);
     return inviter;
+  }
+
+  /** Looks for the relay at these addresses (host:port) from now on, until this profile is opened again. */
+  lookAt(relays: string[]): void {
+    this.#connection.lookAt(relays);
+    this.#connection.hurry();
   }
 
   /** Whether the relay has ever bound the name to this identity. */

@@ -34,25 +34,21 @@ export async function serve(options: ServeOptions): Promise<void> {
   const closeCopies = await offerCopies(options.data, relay.copy, log);
   let reporting: NodeJS.Timeout | undefined;
 
-  let closing = false;
-  const close = (): void => {
-    if (closing) return;
-    closing = true;
-    closeCopies();
-    clearInterval(reporting);
-    void relay.close().then(() => process.exit(0));
-  };
-  process.on('SIGTERM', close).on('SIGINT', close);
+  const stopped = new Promise((resolve) => process.once('SIGTERM', resolve).once('SIGINT', resolve));
 
   if (options.json) {
     print({ event: 'listening', port: relay.port, invite });
     if (options.report) reporting = reportOften(relay, options, log);
-    return;
+  } else {
+    console.log(`Signet relay ${packageJson.version} listens on ${options.host}, port ${relay.port}.`);
+    console.log(`\nOthers reach it at:\n${addresses.map((address) => `  ${address}`).join('\n')}`);
+    console.log(`\nInvite, to be pasted or scanned by everybody who joins:\n\n${invite}\n`);
+    console.log(await qrCode(invite));
   }
-  console.log(`Signet relay ${packageJson.version} listens on ${options.host}, port ${relay.port}.`);
-  console.log(`\nOthers reach it at:\n${addresses.map((address) => `  ${address}`).join('\n')}`);
-  console.log(`\nInvite, to be pasted or scanned by everybody who joins:\n\n${invite}\n`);
-  console.log(await qrCode(invite));
+  await stopped;
+  closeCopies();
+  clearInterval(reporting);
+  await relay.close();
 }
 
 const print = (line: object): void => console.log(JSON.stringify(line));

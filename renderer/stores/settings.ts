@@ -7,7 +7,9 @@ import { useApp } from './app.ts';
 
 export const useSettings = defineStore('settings', () => {
   const app = useApp();
-  const chosen = shallowRef<Settings>({ keepRunning: true, notifications: true });
+  const chosen = shallowRef<Settings>({
+    ...{ keepRunning: true, notifications: true, startsWithComputer: false },
+  });
 
   async function load(): Promise<void> {
     const result = await calls.settings();

@@ -12,4 +12,6 @@ export const records = {
   loginItem: {} as object,
   protocolClients: [] as string[],
   switches: [] as string[],
+  /** Process ids of the utility processes that run, the oldest first. */
+  utilities: [] as number[],
 };

@@ -10,6 +10,8 @@ port.once('newListener', () => {
   process.nextTick(() => process.on('message', (data) => port.emit('message', { data, ports: [] })));
 });
 process.on('disconnect', () => process.exit()); // it never outlives the app
+// Nor does it end by itself when nothing is left to do (electron/electron#47228).
+setInterval(() => {}, 2 ** 30);
 Object.defineProperties(process, { parentPort: { value: port }, type: { value: 'utility' } });
 process.argv.splice(1, 1);
 await import(pathToFileURL(process.argv[1]!).href);

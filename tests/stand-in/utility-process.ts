@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type * as Electron from 'electron';
 import { app } from './application.ts';
 import { pack } from './clone.ts';
+import { records } from './records.ts';
 import { checkOptions, Emitter, guard, guardClass, type Mirror } from './guard.ts';
 
 type Mode = 'pipe' | 'ignore' | 'inherit';
@@ -29,13 +30,18 @@ class UtilityProcess extends Emitter {
     this.stderr = this.#child.stderr;
     this.#child.once('spawn', () => {
       this.pid = this.#child.pid;
+      records.utilities.push(this.pid!);
       this.emit('spawn');
     });
     this.#child.on('message', (message) => this.emit('message', message));
-    // "When the child process exits, then the value is `undefined` after the `exit` event is emitted."
-    this.#child.once('close', (code, signal) => {
+    // "When the child process exits, then the value is `undefined` after the `exit` event is emitted." What was not
+    // read of its output by then is lost.
+    this.#child.once('exit', (code, signal) => {
       this.emit('exit', code ?? (signal === 'SIGTERM' ? 15 : 9));
+      records.utilities = records.utilities.filter((pid) => pid !== this.pid);
       this.pid = undefined;
+      this.stdout?.removeAllListeners();
+      this.stderr?.removeAllListeners();
       this.stdout = this.stderr = null;
     });
   }

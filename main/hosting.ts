@@ -1,0 +1,205 @@
+// Hosting a relay on this computer: what was chosen, what the user is asked, and how it looks from the window.
+import { existsSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { dialog } from 'electron';
+import { asData, type Hosting as Shown } from '../preload/contract.ts';
+import { Failure } from '../protocol/failures.ts';
+import { encodeInvite, splitAddress } from '../protocol/invite.ts';
+import { HostedRelay } from './hosted-relay.ts';
+import type { Profile } from './profile.ts';
+import type { Settings } from './settings.ts';
+
+type Options = {
+  /** The bundled relay. */
+  program: string;
+  profile: Profile;
+  settings: Settings;
+  onChanged: () => void;
+};
+
+/** An invite holds 16 addresses at most. */
+const MOST_ADDRESSES = 16;
+const BACKUPS = [{ name: 'Backup of a Signet relay', extensions: ['signet-relay'] }];
+
+export class Hosting {
+  readonly #relay: HostedRelay;
+  readonly #data: string;
+  readonly #profile: Profile;
+  readonly #settings: Settings;
+
+  constructor({ program, profile, settings, onChanged }: Options) {
+    this.#data = join(profile.directory, 'relay');
+    this.#relay = new HostedRelay(program, this.#data);
+    this.#profile = profile;
+    this.#settings = settings;
+    let reached = '';
+    this.#relay.on('changed', () => {
+      const addresses = this.addresses.join();
+      if (addresses !== reached) this.pointHome();
+      reached = addresses;
+      onChanged();
+    });
+  }
+
+  get shown(): Shown {
+    const { state, failure, key, connected, messages, bytes, since } = this.#relay.state;
+    const { port, address } = this.#settings.hosting;
+    const addresses = this.addresses;
+    return {
+      ...{ state, port, address, addresses, messages, bytes, since },
+      failure: failure && asData(failure),
+      invite: this.#isOwn()
+        ? this.#profile.messenger.invite(addresses)
+        : key && encodeInvite({ relays: addresses, key }),
+      others: Math.max(0, connected - (this.#isOwn() && this.#profile.connection.state === 'online' ? 1 : 0)),
+    };
+  }
+
+  get log(): string[] {
+    return this.#relay.log;
+  }
+
+  /** Where others reach the relay; empty while it doesn't run. */
+  get addresses(): string[] {
+    const { key, addresses } = this.#relay.state;
+    const { address } = this.#settings.hosting;
+    if (!key) return [];
+    return [...new Set([...(address === '' ? [] : [address]), ...addresses])].slice(0, MOST_ADDRESSES);
+  }
+
+  /** What others join with, if the relay that this profile is on is hosted here: its addresses of today. */
+  get inviteAddresses(): string[] | undefined {
+    return this.#isOwn() ? this.addresses : undefined;
+  }
+
+  /** The profile's own connection needs no network to a relay on the same computer. */
+  pointHome(): void {
+    const { port } = this.#relay.state;
+    if (this.#isOwn()) this.#profile.messenger.lookAt([`127.0.0.1:${port}`, ...this.addresses]);
+  }
+
+  /** Goes on hosting as before Signet was closed. A relay that doesn't start is tried again and again. */
+  resume(): void {
+    const { on, port } = this.#settings.hosting;
+    if (!on) return;
+    this.#relay.start(port).catch((error: unknown) => console.error('The relay did not start:', error));
+  }
+
+  /** @param address a further one that others reach it at, or empty
+   * @throws Failure `command-invalid` for the address; why it does not listen: it is off then */
+  async host(port: number, address: string): Promise<void> {
+    this.#settings.change({ hosting: { on: true, port, address: withPort(address.trim(), port) } });
+    try {
+      await this.#relay.start(port);
+    } catch (error) {
+      await this.#relay.stop();
+      this.#settings.change({ hosting: { ...this.#settings.hosting, on: false } });
+      throw error;
+    }
+    this.#relay.emit('changed');
+  }
+
+  /** @returns whether it has ended: the user may think better of it */
+  async stop(): Promise<boolean> {
+    if (!(await this.mayLeave('Stop hosting'))) return false;
+    this.#settings.change({ hosting: { ...this.#settings.hosting, on: false } });
+    await this.#relay.stop();
+    return true;
+  }
+
+  /** Ends the relay until Signet is started again. */
+  close(): Promise<void> {
+    return this.#relay.stop();
+  }
+
+  /** Asks the user if others would be cut off. @param action what the button says */
+  async mayLeave(action: string): Promise<boolean> {
+    const { others } = this.shown;
+    if (others === 0) return true;
+    const { response } = await dialog.showMessageBox({
+      type: 'warning',
+      message:
+        others === 1 ? 'Somebody is connected to your relay' : `${others} others are connected to your relay`,
+      detail:
+        'They can reach nobody until it runs here again. Nothing is lost: what they write meanwhile is sent then.',
+      buttons: [action, 'Keep hosting'],
+      defaultId: 1,
+      cancelId: 1,
+    });
+    return response === 0;
+  }
+
+  /** @returns whether a backup was made */
+  async backUp(): Promise<boolean> {
+    const { filePath } = await dialog.showSaveDialog({
+      title: 'Back up the relay',
+      defaultPath: `${hostname()}.signet-relay`,
+      filters: BACKUPS,
+    });
+    if (!filePath) return false;
+    // The dialog has asked already whether to write over a file.
+    await this.#relay.command('backup', filePath, '--force');
+    return true;
+  }
+
+  /** Puts a backup in the place of the relay here. @returns whether that was done
+   * @throws Failure the program's own sentence; the relay is as it was then */
+  async restore(): Promise<boolean> {
+    const { filePaths } = await dialog.showOpenDialog({
+      title: 'Restore a relay',
+      properties: ['openFile'],
+      filters: [...BACKUPS, { name: 'All files', extensions: ['*'] }],
+    });
+    const [file] = filePaths;
+    if (file === undefined || !(await this.#mayReplace())) return false;
+    const { on, port } = this.#settings.hosting;
+    await this.#relay.stop();
+    try {
+      await this.#relay.command('restore', file, '--force');
+    } finally {
+      if (on) await this.#relay.start(port);
+    }
+    return true;
+  }
+
+  async #mayReplace(): Promise<boolean> {
+    if (!existsSync(join(this.#data, 'relay.sqlite'))) return true;
+    const { response } = await dialog.showMessageBox({
+      type: 'warning',
+      message: 'Replace the relay on this computer?',
+      detail:
+        'Its key, its users and the messages that wait in it are replaced by those of the backup. Invites to it no ' +
+        'longer work unless the backup is of this same relay.',
+      buttons: ['Replace', 'Cancel'],
+      defaultId: 1,
+      cancelId: 1,
+    });
+    return response === 0;
+  }
+
+  /** Whether this profile is on the relay that runs here. */
+  #isOwn(): boolean {
+    const { key } = this.#relay.state;
+    return (
+      key !== null &&
+      this.#profile.stage.name === 'ready' &&
+      this.#profile.stage.me.relayKey === key.toString('hex')
+    );
+  }
+}
+
+/** @param address host or host:port, or empty @throws Failure `command-invalid` */
+function withPort(address: string, port: number): string {
+  if (address === '') return '';
+  const whole = /:\d+$/.test(address) ? address : `${address}:${port}`;
+  try {
+    splitAddress(whole);
+  } catch {
+    throw new Failure(
+      'command-invalid',
+      `"${address}" is no address. It is a name such as home.example.org.`,
+    );
+  }
+  return whole;
+}
