@@ -13,6 +13,8 @@ import {
   bubble,
   composer,
   type Desk,
+  freePort,
+  host,
   meet,
   openConversation,
   openDesk,
@@ -51,6 +53,20 @@ async function judge(desk: Desk, state: string): Promise<void> {
     for (const lesser of described) console.log(`${state}, ${theme}:`, lesser);
   }
 }
+
+test('hosting a relay: the form, refused, running with its log', async () => {
+  const desk = await openDesk();
+  const { page } = desk;
+  await page.getByRole('button', { name: 'Host one on this computer' }).click();
+  await page.getByText('Port and outside address').click();
+  await page.getByLabel('Port', { exact: true }).fill('x');
+  await page.getByText('A port is a number').waitFor();
+  await judge(desk, 'the form to host, refused');
+  await page.keyboard.press('Escape');
+  await host(desk, await freePort());
+  await page.getByText('Log', { exact: true }).click();
+  await judge(desk, 'a relay that is hosted');
+});
 
 test('the first start: empty, with refusals, checked, joining', async () => {
   const relay = spawnRelay(temporaryFolder(), 0);

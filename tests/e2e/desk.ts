@@ -1,5 +1,6 @@
 // A desk: the built app in its window, as its own process, beside a real relay and a real keychain; and what a user
 // does there.
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import type { Locator, Page } from 'playwright-core';
 import { spawnRelay } from '../processes.ts';
@@ -59,6 +60,24 @@ export async function joinAs({ page }: Desk, name: string, invite: string): Prom
   await page.getByLabel('Invite').fill(invite);
   await page.getByRole('button', { name: 'Join' }).click();
   await page.getByText(`You are ${name}`).waitFor();
+}
+
+/** A port that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** From the first start's screen, until it runs. */
+export async function host({ page }: Desk, port: number): Promise<void> {
+  await page.getByRole('button', { name: 'Host one on this computer' }).click();
+  await page.getByText('Port and outside address').click();
+  await page.getByLabel('Port', { exact: true }).fill(String(port));
+  await page.getByRole('button', { name: 'Start the relay' }).click();
+  await page.getByText('Running since').waitFor();
 }
 
 /** Somebody new at a desk of their own. */

@@ -8,7 +8,7 @@ import { DatabaseSync } from 'node:sqlite';
 import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
 import { openRelay, temporaryFolder } from '../town.ts';
-import { composer, type Desk, openConversation, openDesk, openRelayProcess } from './desk.ts';
+import { composer, type Desk, freePort, host, openConversation, openDesk, openRelayProcess } from './desk.ts';
 import { fillProfile, type Past, sampleText } from '../fill.ts';
 
 const folder = join(import.meta.dirname, '..', '..', 'out', 'gallery');
@@ -123,6 +123,28 @@ test('the first start', async () => {
   await page.screenshot({ path: join(folder, 'first-start-joining.png') });
   await page.getByText('You are alice').waitFor();
   await shoot(desk, 'nobody-yet');
+});
+
+test('hosting a relay', async () => {
+  const desk = await openDesk();
+  const { page } = desk;
+  await page.getByRole('button', { name: 'Host one on this computer' }).click();
+  await shoot(desk, 'hosting-form');
+  await page.getByText('Port and outside address').click();
+  await page.getByLabel('Outside address').fill('not a name');
+  await page.getByRole('button', { name: 'Start the relay' }).click();
+  await page.getByText('"not a name" is no address.').waitFor();
+  await shoot(desk, 'hosting-form-refused');
+  await page.keyboard.press('Escape');
+  await host(desk, await freePort());
+  await shoot(desk, 'hosting');
+  await page.getByText('Log', { exact: true }).click();
+  await page.getByLabel("The relay's log").getByText('listening').waitFor();
+  await page.getByLabel("The relay's log").scrollIntoViewIfNeeded();
+  await shoot(desk, 'hosting-log');
+  await page.keyboard.press('Escape');
+  await page.getByText('answers and is the right one').waitFor();
+  await shoot(desk, 'first-start-hosting');
 });
 
 test('the conversations', async () => {

@@ -1,37 +1,29 @@
 // A relay hosted by the app itself, from the first start to moving it elsewhere; with the bundled program as its own
 // process, as the packages hold it.
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { decodeInvite } from '../../protocol/invite.ts';
 import { afterwards, temporaryFolder } from '../town.ts';
-import { bubble, type Desk, joinAs, meet, openConversation, openDesk, rowOf, ticked, write } from './desk.ts';
-
-/** A port that was free a moment ago. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
+import {
+  bubble,
+  type Desk,
+  freePort,
+  host,
+  joinAs,
+  meet,
+  openConversation,
+  openDesk,
+  rowOf,
+  ticked,
+  write,
+} from './desk.ts';
 
 const dialogOf = ({ page }: Desk) => page.getByRole('dialog', { name: 'Host a relay on this computer' });
 
 async function openHosting({ page }: Desk): Promise<void> {
   await page.getByRole('button', { name: 'Settings' }).click();
   await page.getByRole('button', { name: /^(Host a relay|Show)$/ }).click();
-}
-
-/** From the first start's screen, until it runs. */
-async function host(desk: Desk, port: number): Promise<void> {
-  const { page } = desk;
-  await page.getByRole('button', { name: 'Host one on this computer' }).click();
-  await page.getByText('Port and outside address').click();
-  await page.getByLabel('Port', { exact: true }).fill(String(port));
-  await page.getByRole('button', { name: 'Start the relay' }).click();
-  await dialogOf(desk).getByText('Running since').waitFor();
 }
 
 /** Somebody who hosts a relay and has joined it. */
@@ -71,7 +63,7 @@ test('from the first start to a conversation: host, invite by picture and by lin
   const picture = join(temporaryFolder(), 'invite.png');
   await alice.answerDialog({ filePath: picture });
   await openHosting(alice);
-  await dialogOf(alice).getByText('0 others').waitFor();
+  await dialogOf(alice).getByText('Nobody else').waitFor();
   await dialogOf(alice).getByRole('button', { name: 'Invite somebody' }).click();
   const link = await alice.page.getByLabel('The invite as a link').innerText();
   await alice.page.getByRole('button', { name: 'Save as an image' }).click();
