@@ -29,7 +29,7 @@ type Events = { changed: [] };
 const LOG_LINES = 200;
 /** How often the relay looks how it is, seconds. */
 const REPORT_S = 2;
-const START_MS = 15_000;
+const START_MS = 30_000;
 /** How long a relay may take to commit what is pending. */
 const STOP_MS = 5000;
 const FIRST_PAUSE_MS = 1000;

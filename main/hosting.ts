@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { dialog } from 'electron';
+import pLimit from 'p-limit';
 import { asData, type Hosting as Shown } from '../preload/contract.ts';
 import { Failure } from '../protocol/failures.ts';
 import { encodeInvite, splitAddress } from '../protocol/invite.ts';
@@ -27,6 +28,8 @@ export class Hosting {
   readonly #data: string;
   readonly #profile: Profile;
   readonly #settings: Settings;
+  /** What starts and ends the relay does so one after the other. */
+  readonly #inTurn = pLimit(1);
 
   constructor({ program, profile, settings, onChanged }: Options) {
     this.#data = join(profile.directory, 'relay');
@@ -88,7 +91,11 @@ export class Hosting {
 
   /** @param address a further one that others reach it at, or empty
    * @throws Failure `command-invalid` for the address; why it does not listen: it is off then */
-  async host(port: number, address: string): Promise<void> {
+  host(port: number, address: string): Promise<void> {
+    return this.#inTurn(() => this.#host(port, address));
+  }
+
+  async #host(port: number, address: string): Promise<void> {
     this.#settings.change({ hosting: { on: true, port, address: withPort(address.trim(), port) } });
     try {
       await this.#relay.start(port);
@@ -101,7 +108,11 @@ export class Hosting {
   }
 
   /** @returns whether it has ended: the user may think better of it */
-  async stop(): Promise<boolean> {
+  stop(): Promise<boolean> {
+    return this.#inTurn(() => this.#stop());
+  }
+
+  async #stop(): Promise<boolean> {
     if (!(await this.mayLeave('Stop hosting'))) return false;
     this.#settings.change({ hosting: { ...this.#settings.hosting, on: false } });
     await this.#relay.stop();
@@ -153,6 +164,11 @@ export class Hosting {
     });
     const [file] = filePaths;
     if (file === undefined || !(await this.#mayReplace())) return false;
+    await this.#inTurn(() => this.#putInPlace(file));
+    return true;
+  }
+
+  async #putInPlace(file: string): Promise<void> {
     const { on, port } = this.#settings.hosting;
     await this.#relay.stop();
     try {
@@ -160,7 +176,6 @@ export class Hosting {
     } finally {
       if (on) await this.#relay.start(port);
     }
-    return true;
   }
 
   async #mayReplace(): Promise<boolean> {

@@ -4,7 +4,7 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { decodeInvite } from '../../protocol/invite.ts';
-import { afterwards, temporaryFolder } from '../town.ts';
+import { temporaryFolder } from '../town.ts';
 import {
   bubble,
   type Desk,
@@ -224,7 +224,9 @@ test('a relay moves to another computer by a backup, and those who have joined i
 
 test('Signet starts with the computer if that was chosen: by a file that names it, and no longer', async () => {
   const config = temporaryFolder();
-  const alice = await openHost('alice', { env: { XDG_CONFIG_HOME: config } });
+  // What is special in such a file is in the folder's name.
+  const profile = join(temporaryFolder(), 'my "own" $HOME, 100% \\ `safe`');
+  const alice = await openHost('alice', { profile, env: { XDG_CONFIG_HOME: config } });
   const entry = join(config, 'autostart', 'chat.signet.desktop');
   await openHosting(alice);
   const choice = alice.page.getByRole('switch', { name: 'Start Signet with the computer' });
@@ -232,8 +234,10 @@ test('Signet starts with the computer if that was chosen: by a file that names i
   await expect.poll(() => existsSync(entry)).toBe(true);
   const lines = readFileSync(entry, 'utf8').split('\n');
   expect(lines[0]).toBe('[Desktop Entry]');
-  expect(lines).toContain(`Exec="${process.execPath}" "--profile" "${alice.profile}" "--hidden"`);
+  const quoted = 'my \\\\"own\\\\" \\\\$HOME, 100%% \\\\\\\\ \\\\`safe\\\\`';
+  expect(lines).toContain(
+    `Exec="${process.execPath}" "--profile" "${profile.slice(0, profile.indexOf('my '))}${quoted}" "--hidden"`,
+  );
   await choice.click();
   await expect.poll(() => existsSync(entry)).toBe(false);
-  afterwards(() => alice.kill());
 });
