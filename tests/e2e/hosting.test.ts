@@ -1,6 +1,7 @@
 // A relay hosted by the app itself, from the first start to moving it elsewhere; with the bundled program as its own
 // process, as the packages hold it.
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { decodeInvite } from '../../protocol/invite.ts';
@@ -241,3 +242,47 @@ test('Signet starts with the computer if that was chosen: by a file that names i
   await choice.click();
   await expect.poll(() => existsSync(entry)).toBe(false);
 });
+
+test('what goes wrong is told, and gets right by itself: killed, the port taken meanwhile, a damaged database', async () => {
+  const alice = await openHost('alice');
+  const { profile, port } = alice;
+  await alice.kill();
+  const again = await openDesk({ profile });
+  await again.page.getByText('You are alice').waitFor();
+  await again.page.getByText('Connected to the relay').waitFor();
+  await again.kill();
+
+  const other = createServer((socket) => socket.destroy());
+  await expect.poll(() => listens(other, port)).toBe(true);
+  const third = await openDesk({ profile });
+  await openHosting(third);
+  await dialogOf(third).getByRole('status').getByText(`port ${port}: another program uses it.`).waitFor();
+  await dialogOf(third).getByText('Not running').waitFor();
+  expect((await third.recorded()).tray?.toolTip).toBe('Signet');
+  await new Promise((resolve) => other.close(resolve));
+  await dialogOf(third).getByText('Running since').waitFor();
+  await third.kill();
+
+  const database = join(profile, 'relay', 'relay.sqlite');
+  const whole = readFileSync(database);
+  writeFileSync(database, Buffer.concat([Buffer.alloc(4096, 7), whole.subarray(4096)]));
+  const fourth = await openDesk({ profile });
+  await openHosting(fourth);
+  await dialogOf(fourth)
+    .getByRole('status')
+    .getByText(/relay\.sqlite.*damaged/)
+    .waitFor();
+  // Nothing was changed in it.
+  expect(readFileSync(database).subarray(0, 4096)).toEqual(Buffer.alloc(4096, 7));
+  await fourth.page.getByRole('button', { name: 'Stop hosting' }).click();
+  await fourth.page.getByRole('button', { name: 'Start the relay' }).click();
+  await dialogOf(fourth)
+    .getByRole('alert')
+    .getByText(/relay\.sqlite.*damaged/)
+    .waitFor();
+});
+
+const listens = (server: ReturnType<typeof createServer>, port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    server.once('error', () => resolve(false)).listen(port, '0.0.0.0', () => resolve(true));
+  });
