@@ -9,12 +9,14 @@ import type { Hosting } from './hosting.ts';
 import type { Handlers } from './ipc.ts';
 import { checkInvite, type Profile } from './profile.ts';
 import type { Settings } from './settings.ts';
+import type { Updates } from './updates.ts';
 
 type Parts = {
   profile: Profile;
   settings: Settings;
   hosting: Hosting;
   autostart: Autostart;
+  updates: Updates;
   /** The conversation on the screen has changed, or has been looked at. */
   onLooked: (contact: string | null) => void;
   /** The signet:// link that was opened last; given once. */
@@ -24,7 +26,7 @@ type Parts = {
 };
 
 export function handlersFor(parts: Parts): Handlers {
-  const { profile, settings, hosting, autostart, onLooked, openedInvite, onLeft } = parts;
+  const { profile, settings, hosting, autostart, updates, onLooked, openedInvite, onLeft } = parts;
   const conversations = (): Changes['conversations'] =>
     profile.stage.name === 'ready' ? profile.messenger.conversations.list() : [];
   return {
@@ -36,6 +38,7 @@ export function handlersFor(parts: Parts): Handlers {
       platform: process.platform,
       version: app.getVersion(),
       maxTextBytes: MAX_TEXT_BYTES,
+      update: updates.state,
     }),
     checkInvite: ({ invite }) => checkInvite(invite),
     join: ({ name, invite }) => profile.join(name, invite),
@@ -69,8 +72,10 @@ export function handlersFor(parts: Parts): Handlers {
     changeSettings: ({ startsWithComputer, ...change }) => {
       if (startsWithComputer !== undefined) autostart.set(startsWithComputer);
       settings.change(change);
+      void updates.want(settings.chosen.updates);
       return { ...settings.chosen, startsWithComputer: autostart.isOn };
     },
+    checkForUpdates: () => void updates.check(),
     copyText: ({ text }) => clipboard.writeText(text),
 
     openedInvite,

@@ -22,6 +22,7 @@ import { registerPageScheme } from './page.ts';
 import { Profile } from './profile.ts';
 import { Settings } from './settings.ts';
 import { TrayIcon } from './tray.ts';
+import { Updates } from './updates.ts';
 import { openWindow, showWindow } from './window.ts';
 
 /** How long quitting waits for what is being sealed and stored; never for the network. */
@@ -55,6 +56,15 @@ function start(startedWith: string | null): void {
     typeof values.profile === 'string' ? ['--profile', app.getPath('userData')] : [],
   );
   const profile = new Profile(app.getPath('userData'));
+  const updates = new Updates({
+    place: {
+      isPackaged: app.isPackaged,
+      platform: process.platform,
+      resources: process.resourcesPath,
+      env: process.env,
+    },
+    wanted: settings.chosen.updates,
+  });
   let window: BrowserWindow | undefined;
   let tray: TrayIcon | undefined;
   let showing: string | null = null;
@@ -125,10 +135,11 @@ function start(startedWith: string | null): void {
       showUnread(unread);
     });
   });
+  updates.on('changed', (update) => tell('updateChanged', update));
   const pageLeft = Promise.withResolvers<void>();
   const links = openLinks(startedWith, () => tell('inviteOpened', null));
   const handlers = handlersFor({
-    ...{ profile, settings, hosting, autostart },
+    ...{ profile, settings, hosting, autostart, updates },
     openedInvite: links.give,
     onLeft: () => pageLeft.resolve(),
     onLooked: (contact) => {
@@ -218,6 +229,7 @@ function start(startedWith: string | null): void {
       powerMonitor.on('shutdown', () => (isEnding = true));
       autostart.renew();
       hosting.resume();
+      updates.start();
       void profile.open();
     })
     .catch(stop);

@@ -22,6 +22,7 @@ const Stored = z.object({
     port: 7443,
     address: '',
   }),
+  updates: z._default(z.boolean(), true),
   place: z.optional(Place),
 });
 type Stored = z.infer<typeof Stored>;
@@ -39,8 +40,8 @@ export class Settings {
   }
 
   get chosen(): Chosen {
-    const { keepRunning, notifications } = this.#stored;
-    return { keepRunning, notifications };
+    const { keepRunning, notifications, updates } = this.#stored;
+    return { keepRunning, notifications, updates };
   }
 
   /** Whether a relay is hosted here, where it listens, and a further address of it. */

@@ -80,7 +80,16 @@ export type Snapshot = {
   version: string;
   /** How many bytes of UTF-8 fit in a message. */
   maxTextBytes: number;
+  update: Update;
 };
+
+/** How it stands with updates. `why`: a sentence; in `off` it says what keeps Signet from it, null is the user's choice. */
+export type Update =
+  | { name: 'off'; why: string | null }
+  | { name: 'idle' }
+  | { name: 'checking' }
+  | { name: 'fetching' | 'ready'; version: string; notes: string }
+  | { name: 'failed'; why: string };
 
 /** What an invite says, once the relay that it names has answered with the right key. */
 export type InviteSummary = { from: string | null; relay: string };
@@ -135,6 +144,8 @@ export type Settings = {
   notifications: boolean;
   /** Signet starts with the computer, into the tray. */
   startsWithComputer: boolean;
+  /** Signet looks for updates by itself. */
+  updates: boolean;
 };
 
 export type Call<Input, Output> = { input: z.ZodMiniType<Input>; output?: Output };
@@ -192,9 +203,11 @@ export const calls = {
       keepRunning: z.exactOptional(z.boolean()),
       notifications: z.exactOptional(z.boolean()),
       startsWithComputer: z.exactOptional(z.boolean()),
+      updates: z.exactOptional(z.boolean()),
     }),
   ),
   copyText: call<void>()(z.object({ text: Text })),
+  checkForUpdates: call<void>()(Nothing),
 
   /** The signet:// link that Signet was opened with, if that was not asked for before. */
   openedInvite: call<string | null>()(Nothing),
@@ -229,6 +242,7 @@ export const events = {
   leaving: told<null>(),
   /** A signet:// link was opened: openedInvite gives it. */
   inviteOpened: told<null>(),
+  updateChanged: told<Update>(),
 };
 
 export type Calls = typeof calls;

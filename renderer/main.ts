@@ -44,6 +44,7 @@ on.failed((failure) => app.notify(failure));
 on.conversationOpened(({ contact }) => void conversations.select(contact));
 on.leaving(() => void drafts.saveAll().then(() => calls.left()));
 on.inviteOpened(() => void app.fetchInvite());
+on.updateChanged((update) => app.applyUpdate(update));
 // What was typed a moment ago is saved before the window goes.
 addEventListener('pagehide', () => void drafts.saveAll());
 addEventListener('blur', () => void drafts.saveAll());

@@ -1,10 +1,13 @@
 // Where the app is, how it is connected, and what went wrong by itself.
 import { defineStore } from 'pinia';
 import { shallowReactive, shallowRef } from 'vue';
-import type { Connection, FailureData, Stage } from '../../preload/contract.ts';
+import type { Connection, Stage, Update } from '../../preload/contract.ts';
 import { calls } from '../bridge.ts';
 
-/** How long a notice of a failure stays, milliseconds. */
+/** A sentence: a failure's, as a rule. */
+type Notice = { message: string };
+
+/** How long a notice stays, milliseconds. */
 const NOTICE_MS = 8000;
 
 export const useApp = defineStore('app', () => {
@@ -15,20 +18,27 @@ export const useApp = defineStore('app', () => {
   /** The invite out of a signet:// link that was opened and not dealt with yet. */
   const openedInvite = shallowRef<string | null>(null);
   const maxTextBytes = shallowRef(Infinity);
-  const notices = shallowReactive(new Map<number, FailureData>());
+  const update = shallowRef<Update>({ name: 'off', why: null });
+  const notices = shallowReactive(new Map<number, Notice>());
   let lastNotice = 0;
 
   function dismiss(notice: number): void {
     notices.delete(notice);
   }
 
-  /** Shows a failure that no field or line of the screen belongs to, for a while. */
-  function notify(failure: FailureData): void {
+  /** Shows what no field or line of the screen belongs to, for a while. */
+  function notify(told: Notice): void {
     // The same again says nothing new.
-    for (const [notice, shown] of notices) if (shown.message === failure.message) dismiss(notice);
+    for (const [notice, shown] of notices) if (shown.message === told.message) dismiss(notice);
     const notice = ++lastNotice;
-    notices.set(notice, failure);
+    notices.set(notice, told);
     setTimeout(() => dismiss(notice), NOTICE_MS);
+  }
+
+  function applyUpdate(told: Update): void {
+    update.value = told;
+    if (told.name === 'ready')
+      notify({ message: `Signet ${told.version} is ready. It is installed when you quit.` });
   }
 
   /** Looks whether a signet:// link was opened. */
@@ -52,9 +62,11 @@ export const useApp = defineStore('app', () => {
     platform,
     version,
     maxTextBytes,
+    update,
     notices,
     openedInvite,
     fetchInvite,
+    applyUpdate,
     saveImage,
     invite: () => calls.invite(),
     acceptInvite: (invite: string) => calls.acceptInvite({ invite }),
@@ -65,6 +77,7 @@ export const useApp = defineStore('app', () => {
     retry: () => void calls.retry(),
     quit: () => void calls.quit(),
     reconnect: () => void calls.reconnect(),
+    checkForUpdates: () => void calls.checkForUpdates(),
     copy: (text: string) => void calls.copyText({ text }),
   };
 });

@@ -8,7 +8,7 @@ import { useApp } from './app.ts';
 export const useSettings = defineStore('settings', () => {
   const app = useApp();
   const chosen = shallowRef<Settings>({
-    ...{ keepRunning: true, notifications: true, startsWithComputer: false },
+    ...{ keepRunning: true, notifications: true, updates: true, startsWithComputer: false },
   });
 
   async function load(): Promise<void> {

@@ -15,7 +15,7 @@ import { Settings } from '../../main/settings.ts';
 import { afterwards, temporaryFolder } from '../town.ts';
 
 const place = { x: -10, y: 20, width: 900, height: 700, maximized: false };
-const first = { keepRunning: true, notifications: true };
+const first = { keepRunning: true, notifications: true, updates: true };
 
 /** What is told on the console, which is kept quiet meanwhile. */
 function listen(): string[] {
@@ -40,13 +40,13 @@ test('what was chosen is there at the next start, and each change leaves the res
   const settings = new Settings(folder);
   settings.change({ notifications: false });
   settings.change({ place });
-  expect(settings.chosen).toEqual({ keepRunning: true, notifications: false });
+  expect(settings.chosen).toEqual({ ...first, notifications: false });
   expect(settings.place).toEqual(place);
   const again = new Settings(folder);
-  expect(again.chosen).toEqual({ keepRunning: true, notifications: false });
+  expect(again.chosen).toEqual({ ...first, notifications: false });
   expect(again.place).toEqual(place);
   again.change({ keepRunning: false });
-  expect(new Settings(folder).chosen).toEqual({ keepRunning: false, notifications: false });
+  expect(new Settings(folder).chosen).toEqual({ ...first, keepRunning: false, notifications: false });
   expect(new Settings(folder).place).toEqual(place);
   expect(readdirSync(folder)).toEqual(['settings.json']);
   if (process.platform !== 'win32') expect(statSync(join(folder, 'settings.json')).mode & 0o777).toBe(0o600);
@@ -57,7 +57,7 @@ test('what the file leaves out is as at first', () => {
   const folder = temporaryFolder();
   writeFileSync(join(folder, 'settings.json'), '{ "keepRunning": false, "of a newer version": 1 }');
   const settings = new Settings(folder);
-  expect(settings.chosen).toEqual({ keepRunning: false, notifications: true });
+  expect(settings.chosen).toEqual({ ...first, keepRunning: false });
   expect(settings.place).toBeUndefined();
   expect(told).toEqual([]);
 });
@@ -77,7 +77,7 @@ test.each([
   expect(settings.place).toBeUndefined();
   expect(told).toEqual([expect.stringContaining('settings.json')]);
   settings.change({ notifications: false });
-  expect(new Settings(folder).chosen).toEqual({ keepRunning: true, notifications: false });
+  expect(new Settings(folder).chosen).toEqual({ ...first, notifications: false });
   expect(told).toHaveLength(1);
 });
 
@@ -93,7 +93,7 @@ test('a change that cannot be written is refused, and everything stays as it was
   expect(() => settings.change({ keepRunning: false })).toThrow();
   chmodSync(folder, 0o700);
   expect(readFileSync(join(folder, 'settings.json'), 'utf8')).toBe(before);
-  expect(settings.chosen).toEqual({ keepRunning: true, notifications: false });
+  expect(settings.chosen).toEqual({ ...first, notifications: false });
 });
 
 test.runIf(existsSync('/dev/full'))('on a full disk the old file stays as it was', () => {
@@ -105,5 +105,5 @@ test.runIf(existsSync('/dev/full'))('on a full disk the old file stays as it was
   symlinkSync('/dev/full', join(folder, 'settings.json.new'));
   expect(() => settings.change({ keepRunning: false })).toThrow(/the disk is full/);
   expect(readFileSync(join(folder, 'settings.json'), 'utf8')).toBe(before);
-  expect(new Settings(folder).chosen).toEqual({ keepRunning: true, notifications: false });
+  expect(new Settings(folder).chosen).toEqual({ ...first, notifications: false });
 });

@@ -38,8 +38,14 @@ class StandIn {
   readonly #port = Promise.withResolvers<string>();
   readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>();
 
-  constructor({ main, args = [], env, headless = true, size, colorScheme }: LaunchOptions) {
-    const settings = { headless, ...(size && { size }), ...(colorScheme && { colorScheme }) };
+  constructor({ main, args = [], env, headless = true, ...rest }: LaunchOptions) {
+    const { size, colorScheme, resources } = rest;
+    const settings = {
+      headless,
+      ...(size && { size }),
+      ...(colorScheme && { colorScheme }),
+      ...(resources && { resources }),
+    };
     this.#started = startApp(main, args, settings, { env, stdio: 'pipe' });
     const { child } = this.#started;
     for (const stream of [child.stdout!, child.stderr!])

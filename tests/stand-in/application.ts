@@ -10,6 +10,7 @@ import { Emitter, checkOptions, guard, guardClass, type Mirror, preventable } fr
 import { InstanceLock, type SecondInstance } from './instance-lock.ts';
 import { networkIsReady } from './network.ts';
 import { records } from './records.ts';
+import { entry, settings } from './settings.ts';
 
 type Manifest = { name?: string; productName?: string; version?: string };
 
@@ -23,7 +24,7 @@ function findManifest(folder: string): { folder: string; manifest: Manifest } {
   }
 }
 
-const { folder, manifest } = findManifest(dirname(process.argv[1]!));
+const { folder, manifest } = findManifest(dirname(entry));
 const events = [
   'ready',
   'second-instance',
@@ -39,7 +40,7 @@ class App extends Emitter {
   /** "Usually the `name` field of `package.json` is a short lowercase name [...]. You should usually also specify a
    * `productName` field, [...] which will be preferred over `name` by Electron." */
   name = manifest.productName ?? manifest.name ?? 'Electron';
-  readonly isPackaged = false;
+  readonly isPackaged = settings.resources !== undefined;
   readonly dock: undefined;
   readonly #paths: Partial<Record<string, string>> = {};
   readonly #ready = Promise.withResolvers<void>();

@@ -1,8 +1,8 @@
 // Where an app's process begins: `electron` now means the stand-in; then main, unmodified; then "ready".
 import { readFileSync } from 'node:fs';
 import { createRequire, registerHooks } from 'node:module';
-import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { entry, settings } from './settings.ts';
 
 const standIn = new URL('electron.ts', import.meta.url).href;
 registerHooks({
@@ -11,15 +11,19 @@ registerHooks({
     return next(specifier, context);
   },
 });
-// As Electron's own binary: its program, the app, the app's arguments.
-process.argv.splice(1, 2, resolve(process.argv[2]!));
+// As Electron's own binary: its program, the app, the app's arguments. A packaged app is a program by itself.
+process.argv.splice(1, 2, ...(settings.resources ? [] : [entry]));
 const manifest = createRequire(import.meta.url).resolve('electron/package.json');
 const { version: electron } = JSON.parse(readFileSync(manifest, 'utf8')) as { version: string };
 const versions = { ...process.versions, electron, chrome: '(stand-in)' };
 Object.defineProperties(process, {
   versions: { value: Object.freeze(versions), enumerable: true },
   type: { value: 'browser' },
-  defaultApp: { value: true },
+  // "set during app startup [...] when the app is started by being passed as parameter to the default Electron executable.
+  // [...] For production apps the property will be `undefined`"
+  defaultApp: { value: settings.resources ? undefined : true },
+  // "A `string` representing the path to the resources directory."
+  resourcesPath: { value: settings.resources },
 });
 
 const { app } = await import('./application.ts');
@@ -32,7 +36,7 @@ const evaluation = setTimeout(() => {
   console.error('The app has not been evaluated for 20 s. Does it await app.whenReady() at the top level?');
   process.exit(1);
 }, 20_000);
-await import(pathToFileURL(process.argv[1]!).href);
+await import(pathToFileURL(entry).href);
 clearTimeout(evaluation);
 // As in Electron, an error that nobody catches from here on is shown, and the app goes on.
 process.on('uncaughtException', ({ message, stack }) => {

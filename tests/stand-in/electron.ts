@@ -14,6 +14,7 @@ export { clipboard, dialog, nativeImage, Notification, powerMonitor, screen, she
 export { ipcMain } from './ipc-main.ts';
 export { Menu, MenuItem, Tray } from './menu.ts';
 export { nativeTheme } from './native-theme.ts';
+export { net } from './net.ts';
 export { protocol, session } from './network.ts';
 export { utilityProcess } from './utility-process.ts';
 
@@ -29,7 +30,6 @@ export const ImageView = missing('ImageView');
 export const inAppPurchase = missing('inAppPurchase');
 export const IpcMainServiceWorker = missing('IpcMainServiceWorker');
 export const MessageChannelMain = missing('MessageChannelMain');
-export const net = missing('net');
 export const netLog = missing('netLog');
 export const parentPort = missing('parentPort');
 export const powerSaveBlocker = missing('powerSaveBlocker');

@@ -5,6 +5,7 @@
 import type * as Electron from 'electron';
 import type { Protocol, Session as Target } from './chromium.ts';
 import { Emitter, checkOptions, guard, guardClass, type Mirror } from './guard.ts';
+import { fromPartition, type PartitionSession } from './net.ts';
 import { records } from './records.ts';
 
 type Handler = (request: Request) => Response | Promise<Response>;
@@ -104,6 +105,10 @@ export const session = guard('session', {
   get defaultSession(): Session {
     if (!ready) throw new Error('Session can only be received when app is ready');
     return only;
+  },
+  fromPartition(partition: string, options?: Electron.FromPartitionOptions): PartitionSession {
+    if (!ready) throw new Error('Session can only be received when app is ready');
+    return fromPartition(partition, options);
   },
 });
 

@@ -12,6 +12,8 @@ export type Settings = {
   headless: boolean;
   size?: { width: number; height: number };
   colorScheme?: 'light' | 'dark';
+  /** Folder of the package's resources; without it the app is one that is being developed. */
+  resources?: string;
 };
 
 export const variable = 'SIGNET_STAND_IN';
