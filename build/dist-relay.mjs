@@ -21,6 +21,8 @@ import { build } from 'vite';
 import { root } from './setup.mjs';
 
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+/** Of the version that package.json names; npm's package of it holds the text. */
+const NODE_LICENSE = 'build/relay/LICENSE.node';
 /** What lies beside the program, from build/relay/. */
 const RESOURCES = ['README.md', 'signet-relay.1', 'signet-relay.service', 'signet-relay.env'];
 /** Node.js looks for a program in itself when the digit after this, 0, is a 1 (its documentation, "SEA"). */
@@ -59,7 +61,7 @@ async function makeArchive(work, output) {
   place(file, output);
 }
 
-/** signet-relay, with Node.js and the relay in one file. */
+/** signet-relay, with Node.js and the relay in one file; beside it the licences of all that is inside. */
 async function makeExecutable(work, output) {
   const folder = join(work, 'executable');
   await bundle(folder, 'cjs', 'signet-relay.cjs');
@@ -83,6 +85,15 @@ async function makeExecutable(work, output) {
   spawnSync('strip', [file], { stdio: 'ignore' });
   await inject(file, blob);
   place(file, output);
+  const text = (path) => readFileSync(path, 'utf8');
+  const licenses = join(folder, 'signet-relay.LICENSES.md');
+  const [own, node] = ['LICENSE', NODE_LICENSE].map((name) => text(join(root, name)));
+  const libraries = text(join(folder, 'LICENSES.md'));
+  writeFileSync(
+    licenses,
+    `# Signet\n\n${own}\n${libraries}\n# Node.js ${process.version}, which runs it\n\n${node}`,
+  );
+  place(licenses, output);
 }
 
 async function inject(file, blob) {

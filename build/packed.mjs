@@ -26,6 +26,9 @@ const needed = (system) => [
   'out/main/index.js',
   'out/preload/index.cjs',
   'out/renderer/index.html',
+  'out/main/LICENSES.md',
+  'out/preload/LICENSES.md',
+  'out/renderer/LICENSES.md',
   'node_modules/keytar/package.json',
   'node_modules/keytar/LICENSE.md',
   'node_modules/keytar/lib/keytar.js',
@@ -39,11 +42,12 @@ const WELCOME = [
 const NEVER = /\.map$|\.[cm]?tsx?$|\.vue$|\.(test|spec)\./;
 const METADATA = (
   'name productName version private description author license homepage type main ' +
-  'engines allowScripts dependencies desktopName'
+  'engines allowScripts overrides dependencies desktopName'
 ).split(' ');
-/** All of the resources; electron-builder adds the licences of Electron, and what deb, rpm and macOS need. */
+/** All of the resources; electron-builder adds the licences of Electron, what deb, rpm and macOS need, and where updates
+ * are. */
 const RESOURCES = ['LICENSE', 'app.asar', 'app.asar.unpacked', 'relay'];
-const RESOURCES_ADDED = /^LICENSES?\.|^apparmor-profile$|\.(icns|lproj|car)$/;
+const RESOURCES_ADDED = /^LICENSES?\.|^(apparmor-profile|package-type|app-update\.yml)$|\.(icns|lproj|car)$/;
 
 /** Where things lie in a packed folder of any system. */
 function placesIn(folder) {
@@ -98,7 +102,13 @@ function* checkSources(files, text) {
     yield 'The preload script imports: it has to be one CommonJS file.';
   for (const path of files.keys()) {
     if (!/^out\/main\/.*\.js$/.test(path)) continue;
-    for (const [, , name] of text(path).matchAll(/^(import|export)\b[^"';]*["']([^"']+)["']/gm)) {
+    const source = text(path);
+    const imported = [...source.matchAll(/^(?:import|export)\b[^"';]*["']([^"']+)["']/gm)];
+    // What a library of CommonJS asks for while it runs.
+    const required = [...source.matchAll(/\b__require\(["']([^"']+)["']\)/g)];
+    for (const [, name] of [...imported, ...required]) {
+      // ws does without them.
+      if (['bufferutil', 'utf-8-validate'].includes(name)) continue;
       const own = name.startsWith('.') && files.has(posix.join(posix.dirname(path), name));
       if (!own && !isBuiltin(name) && !['electron', 'keytar'].includes(name)) {
         yield `${path} imports ${name}, which is not in app.asar: let the build bundle it.`;
@@ -154,6 +164,13 @@ function* checkResources(resources) {
   }
 }
 
+/** Where updates are, if the package says so. */
+function* checkFeed(resources) {
+  const file = join(resources, 'app-update.yml');
+  if (!existsSync(file) || /^url: ['"]?https:\/\//m.test(readFileSync(file, 'utf8'))) return;
+  yield 'resources/app-update.yml names no place that is reached over TLS: see "publish" in electron-builder.yml.';
+}
+
 function* checkRelay(resources, version) {
   const relay = join(resources, 'relay/index.mjs');
   const { stdout, stderr } = spawnSync(process.execPath, [relay, '--version'], {
@@ -190,6 +207,7 @@ export async function check(folder) {
     ...checkKeytar(places, system, files),
     ...checkFuses(fuses),
     ...checkResources(places.resources),
+    ...checkFeed(places.resources),
     ...checkRelay(places.resources, version),
     ...checkConfiguration(),
   ];

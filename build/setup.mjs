@@ -1,8 +1,7 @@
 // Installs what a command needs and this machine lacks. Plain JavaScript: it runs on the Node.js that is there, from
 // version 20 on, before anything was installed.
 import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 export const root = join(import.meta.dirname, '..');
@@ -25,16 +24,35 @@ function run(command, args) {
   }
 }
 
-/** Installs the npm packages of package-lock.json, unless exactly those are there. */
+/** Installs the npm packages of package-lock.json, unless exactly those are there, whoever has installed them. */
 export function ensureNpmPackages() {
-  const lock = createHash('sha256')
-    .update(readFileSync(join(root, 'package-lock.json')))
-    .digest('hex');
-  const mark = join(root, 'node_modules', '.signet-lock');
-  if (existsSync(mark) && readFileSync(mark, 'utf8') === lock) return;
+  if (areInstalled()) return;
   console.error('Installing the npm packages ...');
   run('npm', ['ci', '--no-audit', '--no-fund']);
-  writeFileSync(mark, lock);
+}
+
+/** npm writes a list of what it has installed, and does so last. Optional packages are those of other systems. */
+function areInstalled() {
+  const list = join(root, 'node_modules', '.package-lock.json');
+  if (!existsSync(list)) return false;
+  const packagesIn = (file) => JSON.parse(readFileSync(file, 'utf8')).packages;
+  const there = packagesIn(list);
+  return Object.entries(packagesIn(join(root, 'package-lock.json'))).every(
+    ([path, { optional, integrity }]) => path === '' || optional || there[path]?.integrity === integrity,
+  );
+}
+
+/** The project's own Node.js. Where npm was told to run no scripts (npm ci --ignore-scripts) that is an empty package, and
+ * the one that runs this has to do. */
+export function projectNode() {
+  const own = join(root, 'node_modules/node/bin', process.platform === 'win32' ? 'node.exe' : 'node');
+  if (existsSync(own)) return own;
+  if (process.versions.node.startsWith('24.')) return process.execPath;
+  console.error(
+    `The project runs on Node.js 24; this is ${process.version}, and npm has left out the one that`,
+  );
+  console.error('package.json names. "npm rebuild node" fetches it.');
+  process.exit(1);
 }
 
 /** Installs Debian packages as root; otherwise says which line does it. Elsewhere than on Debian, does nothing. */

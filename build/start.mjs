@@ -9,13 +9,12 @@ import {
   ensureNpmPackages,
   keyringPackages,
   keytarPackages,
+  projectNode as node,
   root,
   windowPackages,
 } from './setup.mjs';
 
 const bin = (name) => join(root, 'node_modules', '.bin', name);
-const node = () =>
-  join(root, 'node_modules', 'node', 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
 
 const buildStep = () => [node(), 'build/build.mjs'];
 

@@ -106,6 +106,26 @@ describe.runIf(process.platform === 'linux')('packed', () => {
     expect(said[2]).toContain('WRONG: The packed relay does not say its version');
   });
 
+  test('a place for updates is welcome when it is reached over TLS', async () => {
+    const feed = (url: string) => (folder: string) =>
+      writeFileSync(join(folder, 'resources/app-update.yml'), `provider: generic\nurl: ${url}\n`);
+    const said = await saidAbout(feed('http://updates.example'));
+    expect(said).toEqual([expect.stringContaining('names no place that is reached over TLS')]);
+    const folder = temporaryFolder();
+    cpSync(packed, folder, { recursive: true });
+    feed('https://updates.example')(folder);
+    expect((await node(['build/packed.mjs', folder])).code).toBe(0);
+  });
+
+  test('the licences of the libraries inside come along', () => {
+    const text = (part: string) =>
+      readFileSync(join(root, `out/dist-check/app/out/${part}/LICENSES.md`), 'utf8');
+    for (const name of ['electron-updater', 'ws', 'js-yaml']) expect(text('main')).toContain(`## ${name} - `);
+    expect(text('preload')).toContain('## zod - ');
+    for (const name of ['@vue/runtime-core', '@fontsource-variable/inter', 'reka-ui'])
+      expect(text('renderer')).toMatch(new RegExp(`^## ${name}\\b`, 'm'));
+  });
+
   test('a folder that holds no packed app is refused with a sentence', async () => {
     const folder = temporaryFolder();
     const { code, error } = await node(['build/packed.mjs', folder]);

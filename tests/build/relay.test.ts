@@ -40,6 +40,7 @@ describe.runIf(process.platform === 'linux')('dist:relay', () => {
   const dist = mkdtempSync(join(tmpdir(), 'signet-dist-'));
   const executable = join(dist, 'signet-relay');
   const archive = join(dist, `signet-relay-${version}.tar.gz`);
+  const licenses = join(dist, 'signet-relay.LICENSES.md');
   let printed = '';
   beforeAll(() => {
     printed = execFileSync(process.execPath, ['build/dist-relay.mjs', dist], { cwd: root, encoding: 'utf8' });
@@ -94,8 +95,10 @@ describe.runIf(process.platform === 'linux')('dist:relay', () => {
   }
 
   test('tells what it made, and leaves nothing else', () => {
-    expect(readdirSync(dist).sort()).toEqual(['signet-relay', `signet-relay-${version}.tar.gz`]);
-    for (const file of [executable, archive]) {
+    expect(readdirSync(dist).sort()).toEqual(
+      ['signet-relay', 'signet-relay.LICENSES.md', `signet-relay-${version}.tar.gz`].sort(),
+    );
+    for (const file of [executable, archive, licenses]) {
       const [sum = ''] = execFileSync('sha256sum', [file], { encoding: 'utf8' }).split(' ');
       expect(printed).toContain(`${sum}  ${file}  (`);
     }
@@ -128,6 +131,15 @@ describe.runIf(process.platform === 'linux')('dist:relay', () => {
     const options = { cwd: temporaryFolder(), env: { PATH: bin }, encoding: 'utf8' } as const;
     expect(execFileSync('/usr/bin/env', ['signet-relay', '--version'], options)).toBe(`${version}\n`);
     expect(execFileSync('/usr/bin/env', ['signet-relay', 'invite', '--help'], options)).toContain('--qr');
+  });
+
+  test('beside the executable lie the licences of all that is in it', () => {
+    const text = readFileSync(licenses, 'utf8');
+    expect(text).toContain('The Signet authors');
+    for (const name of ['commander', 'pino', 'ws', 'zod'])
+      expect(text).toMatch(new RegExp(`^## ${name} - `, 'm'));
+    expect(text).toContain(`# Node.js ${process.version}, which runs it`);
+    expect(text).toContain('Copyright Node.js contributors.');
   });
 
   test('the executable needs nothing that is installed, and takes no options of Node.js', async () => {
