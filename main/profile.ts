@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Failure } from '../protocol/failures.ts';
 import { decodeInvite, encodeInvite } from '../protocol/invite.ts';
 import { asData, type Connection, type InviteSummary, type Stage } from '../preload/contract.ts';
+import { silent } from './messenger/connection.ts';
 import { dial } from './messenger/dial.ts';
 import { Messenger } from './messenger/messenger.ts';
 
@@ -15,8 +16,8 @@ type Events = {
   failure: [Failure];
 };
 
-/** How long a new name may take to be registered. */
-const REGISTER_MS = 30_000;
+/** How long a new name may take to be registered: longer than it takes to find out that a relay can't be reached. */
+const REGISTER_MS = 9000;
 const KEY_STEPS = 4;
 
 export class Profile extends EventEmitter<Events> {
@@ -151,7 +152,7 @@ async function register(messenger: Messenger): Promise<void> {
         messenger.start();
       }),
       delay(REGISTER_MS, undefined, limit).then(() => {
-        throw new Failure('timeout', 'The relay takes too long to answer. Try again in a while.');
+        throw silent();
       }),
     ]);
   } catch (error) {

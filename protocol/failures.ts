@@ -3,11 +3,13 @@
 /** Codes that the relay sends; the sentence is what a client tells its user (never the relay's own words). */
 export const relayFailures = {
   malformed: 'The relay could not read what this client sent. Update the client or the relay.',
-  'version-unsupported': 'The relay speaks another version of the protocol. Update the older of the two.',
+  'version-unsupported':
+    'The relay speaks another version of the protocol. Update Signet; if that is up to date, the relay.',
   'not-signed-in': 'The relay asks for a sign-in first.',
   'challenge-expired': 'Signing in took too long. Signet tries again.',
   'login-refused': 'The relay did not accept the sign-in: this name belongs to another identity there.',
-  'clock-wrong': "This computer's clock is more than an hour off the relay's. Set it right and try again.",
+  'clock-wrong':
+    "This computer's clock and the relay's are more than an hour apart. Set the wrong one right, then try again.",
   'name-taken': 'Somebody else has this name on the relay. Choose another.',
   'identity-taken': 'This identity is registered on the relay under another name. Use that name.',
   'unknown-user': 'Nobody has this name on the relay. Check the spelling.',

@@ -51,6 +51,18 @@ const PATIENT_ATTEMPT = 6;
 
 const isRelayFailure = (reason: string): reason is RelayFailureCode => Object.hasOwn(relayFailures, reason);
 const offline = (): Failure => new Failure('offline', 'There is no connection to the relay now.');
+const cutOff = (cause?: unknown): Failure =>
+  new Failure(
+    'relay-unreachable',
+    'The relay ended the connection before the sign-in was done. Try again in a while; if it stays so, look at its log.',
+    { cause },
+  );
+/** It has the right key, and doesn't answer. */
+export const silent = (): Failure =>
+  new Failure(
+    'timeout',
+    'The relay takes the connection, but does not answer. Try again in a while; if it stays so, restart the relay.',
+  );
 
 export class Connection extends EventEmitter<Events> {
   readonly #options: Options;
@@ -105,6 +117,8 @@ export class Connection extends EventEmitter<Events> {
   /** Where to look for the relay from the next attempt on: host:port each. */
   lookAt(relays: string[]): void {
     this.#options.relays = relays;
+    this.#attempt = 0;
+    this.#lastFailure = undefined;
   }
 
   /** Connects now, rather than when the next attempt is due. */
@@ -137,7 +151,7 @@ export class Connection extends EventEmitter<Events> {
     const id = ++this.#lastId;
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
-        settle(new Failure('timeout', 'The relay did not answer in time.'));
+        settle(new Failure('timeout', 'The relay did not answer in time. Connecting anew.'));
         socket.terminate();
       }, ANSWER_TIMEOUT_MS);
       const settle = (answer: RelayFrame | Failure): void => {
@@ -146,7 +160,12 @@ export class Connection extends EventEmitter<Events> {
         if (answer instanceof Failure) return reject(answer);
         if (answer.type === 'failure') return reject(Failure.fromRelay(answer.code));
         if (answer.type === type) return resolve(answer as Answer<Type>);
-        reject(new Failure('not-a-relay', 'The relay answered something else than what it was asked.'));
+        reject(
+          new Failure(
+            'not-a-relay',
+            'The relay answered something else than what it was asked. It may be of another version: update the older one.',
+          ),
+        );
         socket.terminate();
       };
       this.#asked.set(id, settle);
@@ -188,7 +207,8 @@ export class Connection extends EventEmitter<Events> {
       }
     } catch (error) {
       // Why the relay has closed says more than that it has.
-      const failure = isRelayFailure(reason) ? Failure.fromRelay(reason) : Failure.from(error);
+      let failure = isRelayFailure(reason) ? Failure.fromRelay(reason) : Failure.from(error);
+      if (failure.code === 'offline' && since === 0 && this.#running) failure = cutOff();
       isReplaced = failure.code === 'replaced';
       // Only a sign-in can end for good: whoever was signed in may be so again.
       const final = since === 0 && this.#options.final(failure);
@@ -220,16 +240,8 @@ export class Connection extends EventEmitter<Events> {
       createConnection: () => tls,
       perMessageDeflate: false,
       maxPayload: MAX_FRAME_BYTES,
-      handshakeTimeout: ANSWER_TIMEOUT_MS,
     });
-    await new Promise<void>((resolve, reject) => {
-      socket.once('open', resolve);
-      socket.once('error', (cause) =>
-        reject(
-          new Failure('not-a-relay', 'What answers there has the right key, but is no relay.', { cause }),
-        ),
-      );
-    });
+    await this.#upgrade(socket);
     if (!this.#running) {
       socket.terminate();
       throw offline();
@@ -242,6 +254,30 @@ export class Connection extends EventEmitter<Events> {
     this.#watch(socket);
     this.#socket = socket;
     return socket;
+  }
+
+  #upgrade(socket: WebSocket): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const limit = setTimeout(() => {
+        reject(silent());
+        socket.terminate();
+      }, ANSWER_TIMEOUT_MS);
+      socket.once('open', () => {
+        clearTimeout(limit);
+        resolve();
+      });
+      socket.once('error', (cause: NodeJS.ErrnoException) => {
+        clearTimeout(limit);
+        if (cause.code === 'ECONNRESET') return reject(cutOff(cause));
+        reject(
+          new Failure(
+            'not-a-relay',
+            'What answers has the key of your relay, but is no Signet relay. Ask whoever runs the relay what else uses its key.',
+            { cause },
+          ),
+        );
+      });
+    });
   }
 
   /** Ends a connection whose peer has gone silent. */
@@ -272,7 +308,10 @@ export class Connection extends EventEmitter<Events> {
       }
     } catch {
       this.#report(
-        new Failure('not-a-relay', 'The relay sent something that is not in the protocol. Connecting anew.'),
+        new Failure(
+          'not-a-relay',
+          'The relay sent something that is not in the protocol. It may be of another version: update the older one.',
+        ),
       );
       socket.terminate();
     }

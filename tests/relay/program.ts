@@ -77,19 +77,23 @@ export async function refused(...args: string[]): Promise<string> {
   return error.slice('signet-relay: '.length, -1);
 }
 
-/** A relay process on loopback that listens by now. */
+type Where = { host?: string; port?: number; environment?: Record<string, string> };
+
+/** A relay process, on IPv4 loopback unless told otherwise, that listens by now. */
 export async function listening(
   data: string,
   before: string[] = [],
+  { host = '127.0.0.1', port = 0, environment = {} }: Where = {},
 ): Promise<Program & { port: number; key: Buffer; addresses: string[] }> {
-  const started = run(['--json', '--host', '127.0.0.1', '--port', '0', '--data', data], before);
+  const args = ['--json', '--host', host, '--port', `${port}`, '--data', data];
+  const started = run(args, before, environment);
   const lines = createInterface(started.child.stdout!);
   const line = await Promise.race([
     once(lines, 'line').then(([text]) => String(text)),
     started.ended.then(({ error }) => Promise.reject(new Error(error))),
   ]);
-  const { event, port, invite } = JSON.parse(line) as { event: string; port: number; invite: string };
-  if (event !== 'listening') throw new Error(`not an announcement: ${line}`);
-  const { key, relays: addresses } = decodeInvite(invite);
-  return { ...started, port, key, addresses };
+  const told = JSON.parse(line) as { event: string; port: number; invite: string };
+  if (told.event !== 'listening') throw new Error(`not an announcement: ${line}`);
+  const { key, relays: addresses } = decodeInvite(told.invite);
+  return { ...started, port: told.port, key, addresses };
 }
