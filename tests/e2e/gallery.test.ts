@@ -1,12 +1,14 @@
 // Pictures of every screen and state, light and dark, narrow and wide, in out/gallery/: made to be looked at. What a
 // test can see of them is checked: nothing sticks out of the window.
 import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { forget } from '../../main/messenger/keychain.ts';
 import { DatabaseSync } from 'node:sqlite';
 import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
+import { decodeInvite, encodeInvite } from '../../protocol/invite.ts';
 import { openRelay, temporaryFolder } from '../town.ts';
 import { composer, type Desk, freePort, host, openConversation, openDesk, openRelayProcess } from './desk.ts';
 import { fillProfile, type Past, sampleText } from '../fill.ts';
@@ -112,6 +114,13 @@ test('the first start', async () => {
   await page.getByLabel('Invite').fill('signet://join?v=2');
   await page.getByText(/not a usable invite/).waitFor();
   await shoot(desk, 'first-start-wrong-invite');
+  const { relays } = decodeInvite(relay.invite);
+  await page.getByLabel('Invite').fill(encodeInvite({ relays, key: randomBytes(32) }));
+  await page.getByText(/is not the relay of your invite/).waitFor();
+  await shoot(desk, 'first-start-other-key');
+  await page.getByLabel('Invite').fill(encodeInvite({ relays: ['127.0.0.1:1'], key: randomBytes(32) }));
+  await page.getByText(/nothing listens there/).waitFor();
+  await shoot(desk, 'first-start-refused');
   await page.getByLabel('Invite').fill(relay.invite);
   await page.getByText('answers and is the right one').waitFor();
   await page.getByRole('button', { name: 'Join' }).click();
