@@ -1,4 +1,5 @@
 // What the relay's connections share: directory, mailbox, limits, and who else is connected.
+import { isIP } from 'node:net';
 import type { Logger } from 'pino';
 import type { RelayFailureCode } from '../protocol/failures.ts';
 import type { Directory } from './directory.ts';
@@ -31,6 +32,14 @@ export type Office = {
   admitsRegistration(address: string): boolean;
 };
 
+/** What counts as one address: of IPv6 the network of 64 bits that one computer has to itself. */
+export function countedAs(address: string): string {
+  if (isIP(address) !== 6 || address.includes('.')) return address;
+  const [head = [], tail = []] = address.split('::').map((half) => half.split(':').filter(Boolean));
+  const groups = [...head, ...Array<string>(8 - head.length - tail.length).fill('0'), ...tail];
+  return `${groups.slice(0, 4).join(':')}::/64`;
+}
+
 /** The part of an address that an operator needs to block a network, and no more. */
 export function networkOf(address: string): string {
   const v4 = /(\d+\.\d+\.\d+)\.\d+$/.exec(address)?.[1];
@@ -60,9 +69,10 @@ export function openRoom(limits: Limits, now: () => number): Room {
     },
     /** @returns whether there is room for it */
     enter(client: Connected, address: string): boolean {
+      const counted = countedAs(address);
       let sameAddress = 0;
-      for (const other of clients.values()) if (other === address) sameAddress++;
-      clients.set(client, address);
+      for (const other of clients.values()) if (other === counted) sameAddress++;
+      clients.set(client, counted);
       return clients.size <= limits.connections && sameAddress < limits.connectionsPerAddress;
     },
     /** The newest connection of a user replaces the one before. */
@@ -78,10 +88,11 @@ export function openRoom(limits: Limits, now: () => number): Room {
     /** Names are for good, so that nobody may take many. */
     admitsRegistration(address: string): boolean {
       if (registrations.size > 10_000) registrations.clear();
-      let budget = registrations.get(address);
+      const counted = countedAs(address);
+      let budget = registrations.get(counted);
       if (!budget) {
         budget = new Budget(limits.registrationBurst, limits.registrationsPerMinute / 60, now);
-        registrations.set(address, budget);
+        registrations.set(counted, budget);
       }
       return budget.afford();
     },

@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import { WebSocketServer } from 'ws';
 import { Failure } from '../protocol/failures.ts';
 import { MAX_FRAME_BYTES } from '../protocol/fields.ts';
+import { place } from './addresses.ts';
 import { ownCertificate, type Certificate } from './certificate.ts';
 import { Client } from './client.ts';
 import { openDatabase } from './database.ts';
@@ -128,10 +129,11 @@ export function unusablePort({ port, host }: Pick<RelayOptions, 'port' | 'host'>
   const why: Record<string, string> = {
     EADDRINUSE: 'another program uses it. Choose another with --port',
     EACCES: 'this needs more rights. Choose a port from 1024 upwards',
+    EAFNOSUPPORT: 'this computer has no IPv6. Choose an IPv4 address with --host',
     EADDRNOTAVAIL: 'this computer has no such address. Choose another with --host',
   };
   const reason = why[code ?? ''] ?? `${cause.message}`;
-  return new Failure('port-unusable', `The relay cannot listen on ${host}, port ${port}: ${reason}.`, {
+  return new Failure('port-unusable', `The relay cannot listen on ${place(host, port)}: ${reason}.`, {
     cause,
   });
 }

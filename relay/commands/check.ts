@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { Failure } from '../../protocol/failures.ts';
+import { isEverywhere, place } from '../addresses.ts';
 import { pinOf } from '../certificate.ts';
 import { openRecords } from '../copies.ts';
 import { assertOwnFolder, DATABASE_FILE, holdsRelay } from '../data-folder.ts';
@@ -123,26 +124,28 @@ async function port(options: ListenOptions, serving: boolean): Promise<string> {
       throw unusablePort({ host, port }, cause as Error);
     }
     server.close();
-    return `${port} on ${host} is free`;
+    return `${place(host, port)} is free`;
   }
-  const socket = connect({
-    port,
-    host: { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host,
+  const own = certificateOf(options).pin;
+  // It may listen on fewer addresses than are named here.
+  const hosts = isEverywhere(host) ? ['127.0.0.1', '::1'] : [host];
+  const answers = await Promise.all(hosts.map((one) => keyAt(one, port)));
+  if (answers.some((key) => key?.equals(own))) return `this relay answers on port ${port}`;
+  const who = answers.some((key) => key) ? 'Another relay' : 'Nobody';
+  return fail(`${who} answers on port ${port}, though a relay serves this folder: is it on another --port?`);
+}
+
+/** The hash of the key that answers there, undefined if none does. */
+function keyAt(host: string, port: number): Promise<Buffer | undefined> {
+  return new Promise((resolve) => {
     // What counts is the key.
-    rejectUnauthorized: false,
-    timeout: 10_000,
+    const socket = connect({ port, host, rejectUnauthorized: false, timeout: 10_000 });
+    const tell = (key?: Buffer): void => {
+      socket.destroy();
+      resolve(key);
+    };
+    socket.once('secureConnect', () => tell(pinOf(socket.getPeerX509Certificate()!)));
+    socket.once('timeout', () => tell());
+    socket.once('error', () => tell());
   });
-  try {
-    await Promise.race([once(socket, 'secureConnect'), once(socket, 'timeout').then(() => fail('silent'))]);
-    const answered = pinOf(socket.getPeerX509Certificate()!);
-    if (!answered.equals(certificateOf(options).pin)) fail('another key');
-    return `this relay answers on port ${port}`;
-  } catch (cause) {
-    const why = cause instanceof Failure && cause.message === 'another key' ? 'Another relay' : 'Nobody';
-    return fail(
-      `${why} answers on port ${port}, though a relay serves this folder: is it on another --port?`,
-    );
-  } finally {
-    socket.destroy();
-  }
 }

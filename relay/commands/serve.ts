@@ -2,6 +2,7 @@
 import { type Logger, pino } from 'pino';
 import packageJson from '../../package.json' with { type: 'json' };
 import { Failure } from '../../protocol/failures.ts';
+import { place } from '../addresses.ts';
 import { givenCertificate } from '../certificate.ts';
 import { offerCopies } from '../copies.ts';
 import { assertOwnFolder } from '../data-folder.ts';
@@ -40,7 +41,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     print({ event: 'listening', port: relay.port, invite });
     if (options.report) reporting = reportOften(relay, options, log);
   } else {
-    console.log(`Signet relay ${packageJson.version} listens on ${options.host}, port ${relay.port}.`);
+    console.log(`Signet relay ${packageJson.version} listens on ${place(options.host, relay.port)}.`);
     console.log(`\nOthers reach it at:\n${addresses.map((address) => `  ${address}`).join('\n')}`);
     console.log(`\nInvite, to be pasted or scanned by everybody who joins:\n\n${invite}\n`);
     console.log(await qrCode(invite));

@@ -2,11 +2,14 @@
 import { networkInterfaces } from 'node:os';
 import { expect, test } from 'vitest';
 import { decodeInvite, encodeInvite, splitAddress } from '../../protocol/invite.ts';
-import { reachableAddresses } from '../../relay/addresses.ts';
+import { everywhere, parsePassing, reachableAddresses } from '../../relay/addresses.ts';
+import { countedAs } from '../../relay/office.ts';
 
 const outside = Object.values(networkInterfaces())
   .flatMap((addresses) => addresses ?? [])
-  .filter(({ internal }) => !internal);
+  .filter(({ internal, address }) => !internal && !/^(fe80:|169\.254\.)/.test(address));
+const shown = ({ address, family }: { address: string; family: string }): string =>
+  family === 'IPv4' ? `${address}:7443` : `[${address}]:7443`;
 
 test.for([
   ['127.0.0.1', '127.0.0.1:7443'],
@@ -23,13 +26,41 @@ test('a relay that listens everywhere names the addresses of this computer in it
   expect(addresses).toEqual(v4.length > 0 ? v4.slice(0, 16) : ['127.0.0.1:7443']);
 });
 
-test('one that listens on IPv6, too, names both kinds, without those that hold on one link only', () => {
+test('one that listens on IPv6, too, names both kinds, IPv4 first, without those that hold on one link only', () => {
   const addresses = reachableAddresses('::', 7443);
-  for (const { address, family } of outside.slice(0, 16)) {
-    const shown = family === 'IPv4' ? `${address}:7443` : `[${address}]:7443`;
-    expect(addresses.includes(shown)).toBe(!address.startsWith('fe80:'));
+  expect(addresses.every((address) => outside.map(shown).includes(address))).toBe(outside.length > 0);
+  const families = addresses.map((address) => (address.startsWith('[') ? 6 : 4));
+  expect(families).toEqual(families.toSorted());
+  for (const family of ['IPv4', 'IPv6']) {
+    const some = outside.find((entry) => entry.family === family);
+    if (some) expect(addresses).toContain(shown(some));
   }
-  expect(addresses.some((address) => address.includes('fe80'))).toBe(false);
+});
+
+test('where the system has IPv6, everywhere is both families', () => {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  expect(everywhere()).toBe(all.some(({ family }) => family === 'IPv6') ? '::' : '0.0.0.0');
+});
+
+test('temporary and deprecated IPv6 addresses are known by their flags', () => {
+  const table = `00000000000000000000000000000001 01 80 10 80       lo
+20010db8000000010000000000000007 02 40 00 80     eth0
+20010db80000000145fe0001abcd0001 02 40 00 01     eth0
+fd000000000000000000000000000002 02 40 00 20     eth0
+fe8000000000000000fc00fffe000001 02 40 20 80     eth0
+`;
+  expect([...parsePassing(table)]).toEqual(['2001:db8:0:1:45fe:1:abcd:1', 'fd00::2']);
+});
+
+test.for([
+  ['192.0.2.7', '192.0.2.7'],
+  ['::ffff:192.0.2.7', '::ffff:192.0.2.7'],
+  ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+  ['2001:db8:1:2::6', '2001:db8:1:2::/64'],
+  ['2001:db8::6', '2001:db8:0:0::/64'],
+  ['::1', '0:0:0:0::/64'],
+])('%s takes from what %s may take', ([address, counted]) => {
+  expect(countedAs(address!)).toBe(counted);
 });
 
 test.for(['0.0.0.0', '::', '::1', '127.0.0.1'])('an invite carries what a relay on %s names', (host) => {

@@ -293,7 +293,7 @@ test('check finds all in order, beside a serving relay and without', async () =>
     'ok    database: whole, schema 1, 2 users, 2 waiting; no relay serves it now',
     expect.stringMatching(/^ok {4}key: SHA-256 [0-9a-f]{64}, belongs/),
     expect.stringMatching(/^ok {4}disk: /),
-    `ok    port: ${relay.port} on 127.0.0.1 is free`,
+    `ok    port: 127.0.0.1, port ${relay.port} is free`,
     '',
   ]);
   expect((await checked('--data', data, '--port', '0')).says['port']).toBe('the system chooses one');

@@ -1,8 +1,11 @@
 // The command line: a real relay process, started, stopped, and given nonsense.
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { dial } from '../../main/messenger/dial.ts';
 import { decodeInvite } from '../../protocol/invite.ts';
+import { everywhere, reachableAddresses } from '../../relay/addresses.ts';
 import { temporaryFolder, until } from '../town.ts';
 import { listening, run } from './program.ts';
 import { alice, Wire } from './wire.ts';
@@ -66,6 +69,49 @@ test.for(['SIGTERM', 'SIGINT'] as const)('%s closes it cleanly, with clients con
   expect(error).toContain('"closed"');
   // Closed as it should be, a database leaves no log of its own behind.
   expect(existsSync(join(data, 'relay.sqlite-wal'))).toBe(false);
+});
+
+/** That a relay answers there with its key. */
+const answers = async (host: string, { port, key }: { port: number; key: Buffer }): Promise<boolean> =>
+  (await dial([`${host}:${port}`], key)).destroy().destroyed;
+
+test('without --host it is reached by IPv4, and by IPv6 where there is one; a taken port is told', async ({
+  skip,
+}) => {
+  const data = temporaryFolder();
+  const relay = await listening(data, [], { host: null });
+  expect(relay.addresses).toEqual(reachableAddresses(everywhere(), relay.port));
+  expect(await answers('127.0.0.1', relay)).toBe(true);
+  skip(everywhere() !== '::', 'this computer has no IPv6');
+  expect(await answers('[::1]', relay)).toBe(true);
+  const taken = await run(['--port', `${relay.port}`, '--data', temporaryFolder()]).ended;
+  expect(taken).toMatchObject({
+    code: 1,
+    error: `signet-relay: The relay cannot listen on port ${relay.port}: another program uses it. Choose another with --port.\n`,
+  });
+});
+
+test.for(['127.0.0.1', '::1'])('a check finds a relay that listens on %s alone', async (host, { skip }) => {
+  skip(host === '::1' && everywhere() !== '::', 'this computer has no IPv6');
+  const data = temporaryFolder();
+  const { port } = await listening(data, [], { host });
+  const { out } = await run(['check', '--data', data, '--port', `${port}`]).ended;
+  expect(out).toContain(`ok    port: this relay answers on port ${port}`);
+});
+
+test.runIf(process.platform === 'linux')('a system without IPv6 is served by IPv4', async ({ skip }) => {
+  // A network of its own, in which IPv6 is switched off.
+  const off = 'echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6 && ip link set lo up && exec "$@"';
+  const apart = ['unshare', '--user', '--map-root-user', '--net', 'sh', '-c', off, 'sh'];
+  skip(spawnSync(apart[0]!, [...apart.slice(1), 'true']).status !== 0, 'networks can not be made here');
+  const { addresses, port } = await listening(temporaryFolder(), apart, { host: null });
+  expect(addresses).toEqual([`127.0.0.1:${port}`]);
+  const { code, error } = await run(['--host', '::1', '--port', '0', '--data', 'data'], apart).ended;
+  expect({ code, error }).toEqual({
+    code: 1,
+    error:
+      'signet-relay: The relay cannot listen on ::1, port 0: this computer has no such address. Choose another with --host.\n',
+  });
 });
 
 test('the same folder has the same key and users after a restart', async () => {

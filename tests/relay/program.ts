@@ -77,7 +77,11 @@ export async function refused(...args: string[]): Promise<string> {
   return error.slice('signet-relay: '.length, -1);
 }
 
-type Where = { host?: string; port?: number; environment?: Record<string, string> };
+type Where = {
+  /** null: not named. */ host?: string | null;
+  port?: number;
+  environment?: Record<string, string>;
+};
 
 /** A relay process, on IPv4 loopback unless told otherwise, that listens by now. */
 export async function listening(
@@ -85,7 +89,7 @@ export async function listening(
   before: string[] = [],
   { host = '127.0.0.1', port = 0, environment = {} }: Where = {},
 ): Promise<Program & { port: number; key: Buffer; addresses: string[] }> {
-  const args = ['--json', '--host', host, '--port', `${port}`, '--data', data];
+  const args = ['--json', ...(host === null ? [] : ['--host', host]), '--port', `${port}`, '--data', data];
   const started = run(args, before, environment);
   const lines = createInterface(started.child.stdout!);
   const line = await Promise.race([
