@@ -37,6 +37,8 @@ export async function openRelayProcess(): Promise<{
   invite: string;
   kill(): Promise<unknown>;
   again(): Promise<void>;
+  /** Starts it at another port. @returns the invite to there */
+  elsewhere(): Promise<string>;
 }> {
   const data = temporaryFolder();
   let relay = spawnRelay(data, 0);
@@ -50,6 +52,11 @@ export async function openRelayProcess(): Promise<{
     again: async () => {
       relay = spawnRelay(data, port);
       await relay.wait(({ event }) => event === 'listening');
+    },
+    elsewhere: async () => {
+      relay = spawnRelay(data, 0);
+      const told = await relay.wait(({ event }) => event === 'listening');
+      return String(told['invite']);
     },
   };
 }

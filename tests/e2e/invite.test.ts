@@ -93,3 +93,23 @@ test('a link that is opened fills in the invite; for somebody who has joined, it
   await write(dave, 'alice', 'still on the same relay');
   await ticked(dave, 'still on the same relay', 'Delivered');
 });
+
+test('a member whose relay has moved pastes an invite to where it is now', async () => {
+  const relay = await openRelayProcess();
+  const other = await openRelayProcess();
+  const alice = await arriveAtDesk('alice', relay.invite);
+  const { page } = alice;
+  await relay.kill();
+  const cutOff = page.getByText('Not connected, trying again').or(page.getByText('Connecting to the relay'));
+  await cutOff.waitFor();
+  const moved = await relay.elsewhere();
+  await page.getByRole('button', { name: 'New conversation' }).first().click();
+  const field = page.getByLabel('Name', { exact: true });
+  await field.fill(other.invite);
+  await field.press('Enter');
+  await page.getByText('The invite is for another relay than the one this profile is on.').waitFor();
+  await field.fill(moved);
+  await field.press('Enter');
+  await field.waitFor({ state: 'hidden' });
+  await page.getByText('Connected to the relay').waitFor();
+});
