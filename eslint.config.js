@@ -3,6 +3,7 @@ import { defineConfig } from 'eslint/config';
 import vue from 'eslint-plugin-vue';
 import tseslint from 'typescript-eslint';
 import vueParser from 'vue-eslint-parser';
+import { securityRules } from './build/security-rules.mjs';
 
 const all = ['protocol', 'relay', 'preload', 'main', 'renderer', 'cli', 'tests', 'bench', 'examples'];
 /** room -> the rooms of ours that it may import from, besides itself; a room within a room comes after it */
@@ -83,6 +84,7 @@ const libraries = [{ name: 'zod', message: 'Import zod/mini: it is a fifth of th
 
 export default defineConfig(
   { ignores: ['coverage/', 'out/', 'node_modules/'] },
+  ...securityRules,
   {
     files: ['**/*.ts'],
     extends: [tseslint.configs.recommendedTypeChecked],

@@ -49,6 +49,7 @@ const commands = {
       [node(), bin('vue-tsc'), '--noEmit', '--project', 'tests/renderer'],
       [node(), bin('eslint'), '.', '--max-warnings', '0'],
       [node(), bin('prettier'), '--check', '--log-level', 'warn', '.'],
+      [node(), 'build/lock.mjs'],
     ],
   },
   test: { needs: [...windowPackages, ...keyringPackages], keyring: true, steps: testSteps },

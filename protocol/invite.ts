@@ -19,7 +19,7 @@ const refuse = (why: string): Failure =>
 /** Checks host:port. @returns the host without brackets, and the port
  * @throws Failure `invite-invalid` */
 export function splitAddress(address: string): { host: string; port: number } {
-  const match = /^(?:\[([0-9a-fA-F:.]+(?:%[\w.-]+)?)\]|([A-Za-z0-9.-]+)):(\d{1,5})$/.exec(address);
+  const match = /^(?:\[([0-9a-fA-F:.]+|[0-9a-fA-F:.]+%[\w.-]+)\]|([A-Za-z0-9.-]+)):(\d{1,5})$/.exec(address);
   const host = match?.[1] ?? match?.[2];
   const port = Number(match?.[3]);
   if (!host || host.length > 253) throw refuse(`"${address.slice(0, 80)}" is no host:port`);
