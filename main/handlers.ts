@@ -19,6 +19,7 @@ type Parts = {
   updates: Updates;
   /** The conversation on the screen has changed, or has been looked at. */
   onLooked: (contact: string | null) => void;
+  openLink: (url: string) => Promise<void>;
   /** The signet:// link that was opened last; given once. */
   openedInvite: () => string | null;
   /** The page has saved all that there was to save. */
@@ -26,7 +27,8 @@ type Parts = {
 };
 
 export function handlersFor(parts: Parts): Handlers {
-  const { profile, settings, hosting, autostart, updates, onLooked, openedInvite, onLeft } = parts;
+  const { profile, settings, hosting, autostart, updates } = parts;
+  const { onLooked, openLink, openedInvite, onLeft } = parts;
   const conversations = (): Changes['conversations'] =>
     profile.stage.name === 'ready' ? profile.messenger.conversations.list() : [];
   return {
@@ -77,6 +79,7 @@ export function handlersFor(parts: Parts): Handlers {
     },
     checkForUpdates: () => void updates.check(),
     copyText: ({ text }) => clipboard.writeText(text),
+    openLink: ({ url }) => openLink(url),
 
     openedInvite,
     invite: () => profile.messenger.invite(hosting.inviteAddresses),

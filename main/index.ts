@@ -12,6 +12,7 @@ import templateIcon from '../build/icons/trayTemplate.png?asset';
 import unreadIcon from '../build/icons/unread.png?asset';
 import { gatherChanges } from './changes.ts';
 import { Autostart, wasStartedHidden } from './autostart.ts';
+import { linkOpener } from './external.ts';
 import { handlersFor } from './handlers.ts';
 import { Hosting } from './hosting.ts';
 import { serve, teller } from './ipc.ts';
@@ -140,6 +141,7 @@ function start(startedWith: string | null): void {
   const links = openLinks(startedWith, () => tell('inviteOpened', null));
   const handlers = handlersFor({
     ...{ profile, settings, hosting, autostart, updates },
+    openLink: linkOpener(() => window),
     openedInvite: links.give,
     onLeft: () => pageLeft.resolve(),
     onLooked: (contact) => {

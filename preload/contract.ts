@@ -208,6 +208,8 @@ export const calls = {
   ),
   copyText: call<void>()(z.object({ text: Text })),
   checkForUpdates: call<void>()(Nothing),
+  /** Shows the address in full, and opens it outside of Signet if the user says so. */
+  openLink: call<void>()(z.object({ url: Field })),
 
   /** The signet:// link that Signet was opened with, if that was not asked for before. */
   openedInvite: call<string | null>()(Nothing),

@@ -61,6 +61,7 @@ export const localFailures = [
   'disk-full',
   'port-unusable',
   'relay-ended',
+  'link-unusable',
   'internal',
 ] as const;
 

@@ -53,6 +53,12 @@ export const useApp = defineStore('app', () => {
     if (!result.ok) notify(result.failure);
   }
 
+  /** The main process asks first. */
+  async function openLink(url: string): Promise<void> {
+    const result = await calls.openLink({ url });
+    if (!result.ok) notify(result.failure);
+  }
+
   const join = (name: string, invite: string) => calls.join({ name, invite });
   const checkInvite = (invite: string) => calls.checkInvite({ invite });
 
@@ -68,6 +74,7 @@ export const useApp = defineStore('app', () => {
     fetchInvite,
     applyUpdate,
     saveImage,
+    openLink,
     invite: () => calls.invite(),
     acceptInvite: (invite: string) => calls.acceptInvite({ invite }),
     notify,

@@ -106,9 +106,11 @@ test('the conversations: none, empty, of both sides, sought, with dialogs, detai
   await meet(desk, 'bob');
   await judge(desk, 'an empty conversation');
   await write(desk, 'bob', 'Hello Bob');
+  await write(desk, 'bob', 'https://mine.example');
   await openConversation(bob, 'alice');
   await ticked(desk, 'Hello Bob', 'Read');
   await write(bob, 'alice', 'A longer answer. '.repeat(150));
+  await write(bob, 'alice', 'https://theirs.example or eve@theirs.example');
   await write(bob, 'alice', '👍');
   await bubble(desk.page, '👍').waitFor();
   await judge(desk, 'messages of both sides');

@@ -94,6 +94,23 @@ const others: Past[] = [
     })),
   },
   {
+    contact: 'links',
+    lines: [
+      { text: 'The way there: https://maps.example/route?from=harbour&to=observatory', sentAt: at(1, 11, 0) },
+      {
+        mine: true,
+        text: 'Thanks! I wrote to warden@observatory.example, and found the notes (https://observatory.example/notes_(2026)).',
+        sentAt: at(1, 11, 1),
+      },
+      {
+        text: `https://observatory.example/${'pictures-of-the-evening/'.repeat(9)}index`,
+        sentAt: at(1, 11, 2),
+      },
+      { mine: true, text: 'https://аррle.com/ שלום https://observatory.example', sentAt: at(1, 11, 3) },
+      { text: 'https://observatory.example', sentAt: at(1, 11, 4) },
+    ],
+  },
+  {
     contact: 'long',
     lines: [
       { text: 'x'.repeat(32 * 1024), sentAt: at(1, 10, 0) },
@@ -179,7 +196,7 @@ test('the conversations', async () => {
   await composer(page, 'bea.moreau').fill('word '.repeat(6200));
   await page.getByText('of 32,768 bytes').waitFor();
   await composer(page, 'bea.moreau').fill('Left as a draft');
-  for (const contact of ['jun', 'notices', 'states', 'long', 'a-name-of-thirty-two-characters_']) {
+  for (const contact of ['jun', 'notices', 'states', 'links', 'long', 'a-name-of-thirty-two-characters_']) {
     await openConversation(desk, contact);
     await shoot(desk, `conversation-${contact}`);
   }

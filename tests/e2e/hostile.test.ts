@@ -32,8 +32,9 @@ const eyes = `window.eyes = (() => {
     const [itemBox, box, metaBox] = [item, bubble, meta].map((element) => element.getBoundingClientRect());
     const problems = [];
     const check = (holds, words) => holds || problems.push(words);
-    check([...text.childNodes].every((node) => node.nodeType === Node.TEXT_NODE), 'the text holds elements');
-    check(!$(':not(.text, .meta, .meta *, .unfold)', bubble), 'the bubble holds something else');
+    const isLink = (node) => node.matches('a[href^="https://"], a[href^="mailto:"]') && node.childElementCount === 0;
+    check([...text.childNodes].every((node) => node.nodeType === Node.TEXT_NODE || isLink(node)), 'the text holds elements');
+    check(!$(':not(.text, .text > a, .meta, .meta *, .unfold)', bubble), 'the bubble holds something else');
     check(inside(box, itemBox), 'the bubble leaves its row');
     check(inside(metaBox, box) && inside(time.getBoundingClientRect(), metaBox), 'the time leaves the bubble');
     check(box.width <= Math.min(560, line.clientWidth * 0.76) + 1, 'the bubble is too wide: ' + box.width);

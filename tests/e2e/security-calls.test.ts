@@ -67,6 +67,7 @@ const right: Partial<Record<CallName, Record<string, string>>> = {
   // Right in its form alone: what would be right altogether, opens a dialog.
   saveImage: { name: `'../code'`, png: 'new Uint8Array(9)' },
   copyText: { text: `'copied'` },
+  openLink: { url: `'file:///etc/passwd'` },
 };
 /** Wrong by type for every call that takes something, so never accepted. */
 const neverRight = new Set(anything.slice(0, 20).filter((one) => one !== '{}'));

@@ -1,7 +1,7 @@
 // The tests' hold on a running app: over the IPC channel of its process they read what it did, and act as the user.
 import { app } from './application.ts';
 import { BrowserWindow } from './browser-window.ts';
-import { dialogAnswers, notifications, powerMonitor } from './desktop.ts';
+import { dialogAnswers, notifications, patience, powerMonitor, refusal } from './desktop.ts';
 import { preventable } from './guard.ts';
 import { Frame } from './frame.ts';
 import { dispatch } from './ipc-main.ts';
@@ -58,6 +58,13 @@ const controls = {
   clickMenu: (...path: string[]) => find(Menu.getApplicationMenu(), path).click(),
   clickContextMenu: (...path: string[]) => find(opened.at(-1), path).click(),
   answerDialog: (answer: (typeof dialogAnswers)[number]) => void dialogAnswers.push(answer),
+  /** The user lets message boxes stand, or turns to them again. */
+  holdDialogs: (hold: boolean) => {
+    patience.held?.resolve();
+    patience.held = hold ? Promise.withResolvers() : undefined;
+  },
+  /** What shell.openExternal fails with from now on. */
+  refuseOpening: (message?: string) => void (refusal.message = message),
   /** By the button in its frame. */
   closeWindow: (index = 0) => windows()[index]!.close(),
   /** The user turns to the window, or to another program. */

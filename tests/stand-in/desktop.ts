@@ -56,9 +56,13 @@ export const nativeImage = guard('nativeImage', {
   createFromBuffer: (buffer: Buffer) => image(buffer.length === 0),
 });
 
+/** What the system says to every openExternal, while it is set. */
+export const refusal: { message?: string | undefined } = {};
+
 export const shell = guard('shell', {
   openExternal: async (url) => {
     tellUser(`this would open outside: ${url}`);
+    if (refusal.message !== undefined) throw new Error(refusal.message);
     records.openedUrls.push(url);
   },
   showItemInFolder: (path) => void records.shownItems.push(path),
@@ -72,6 +76,8 @@ export const clipboard = guard('clipboard', {
 type Answer = { response?: number; checkboxChecked?: boolean; filePath?: string; filePaths?: string[] };
 /** What the next dialogs are answered with; without one the user dismisses them. */
 export const dialogAnswers: Answer[] = [];
+/** Dialogs stay open while this is pending. */
+export const patience: { held?: PromiseWithResolvers<void> | undefined } = {};
 
 function checkReady(name: string): void {
   if (!app.isReady()) throw new Error(`${name} can only be used after app is ready`);
@@ -85,17 +91,22 @@ function ask(kind: string, args: unknown[]): Answer {
   checkReady('dialog module');
   tellUser(`a dialog would be here (${kind}): ${JSON.stringify(args.at(-1))}`);
   const options = args.at(-1) as { cancelId?: number };
-  records.dialogs.push({ kind, options: JSON.parse(JSON.stringify(options)) as unknown });
+  records.dialogs.push({
+    kind,
+    options: JSON.parse(JSON.stringify(options)) as unknown,
+    modal: args.length > 1,
+  });
   return dialogAnswers.shift() ?? { response: options.cancelId ?? 0 };
 }
 
 export const dialog = guard('dialog', {
   showErrorBox(title, content): void {
-    records.dialogs.push({ kind: 'error', options: { title, content } });
+    records.dialogs.push({ kind: 'error', options: { title, content }, modal: false });
     console.error(`${title}\n${content}`);
   },
   async showMessageBox(...args: unknown[]) {
     const { response = 0, checkboxChecked = false } = ask('message', args);
+    await patience.held?.promise;
     return { response, checkboxChecked };
   },
   async showSaveDialog(...args: unknown[]) {

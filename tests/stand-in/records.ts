@@ -4,7 +4,8 @@ export const records = {
   refusedRequests: [] as string[],
   openedUrls: [] as string[],
   shownItems: [] as string[],
-  dialogs: [] as { kind: string; options: unknown }[],
+  /** `modal`: of a window. */
+  dialogs: [] as { kind: string; options: unknown; modal: boolean }[],
   clipboard: '',
   badge: 0,
   devTools: 0,
