@@ -1,5 +1,5 @@
 // The one window: a sandboxed page that can go nowhere else. Closing it leaves Signet in the tray, if so chosen.
-import { BrowserWindow, nativeTheme, type Rectangle, screen, type Session, session } from 'electron';
+import { app, BrowserWindow, nativeTheme, type Rectangle, screen, type Session, session } from 'electron';
 import { PAGE_URL, servePage } from './page.ts';
 import type { Place } from './settings.ts';
 
@@ -45,6 +45,7 @@ export function openWindow(options: Options): BrowserWindow {
       contextIsolation: true,
       nodeIntegration: false,
       webviewTag: false,
+      devTools: !app.isPackaged,
       // Its dictionaries would be fetched from a server of somebody else's.
       spellcheck: false,
     },

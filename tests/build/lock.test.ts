@@ -27,6 +27,15 @@ test('every package has a hash and no address', () => {
   expect(check(join(root, 'package-lock.json'))).toEqual({ code: 0, said: '' });
 });
 
+test('Electron is pinned to one version, which is the one that is built for', () => {
+  const manifest = (path: string): { version: string; devDependencies: Record<string, string> } =>
+    JSON.parse(readFileSync(join(root, path), 'utf8')) as never;
+  const pinned = manifest('package.json').devDependencies['electron'];
+  expect(pinned).toMatch(/^\d+\.\d+\.\d+$/);
+  expect(lock().packages['node_modules/electron']?.version).toBe(pinned);
+  expect(manifest('node_modules/electron/package.json').version).toBe(pinned);
+});
+
 test.each<[harm: string, change: (entry: Entry) => void, said: RegExp]>([
   ['no hash', (entry) => delete entry.integrity, /node_modules\/ws has no hash/],
   ['a weak hash', (entry) => (entry.integrity = 'sha1-2jmj7l5rSw0yVb/vlWAYkK/YBwk='), /integrity hash type/],

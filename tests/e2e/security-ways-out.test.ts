@@ -110,23 +110,40 @@ test('no other window opens, and there are no guests', async () => {
     return seen;`,
   );
   expect(webview).toEqual([undefined, null, undefined, 0]);
+  // Should one of these bars fall, the next stands behind it.
+  expect(await desk.isPrevented('will-attach-webview', `${elsewhere}/`)).toBe(true);
+  expect(await desk.isPrevented('will-redirect', `${elsewhere}/`)).toBe(true);
 });
 
 test('whatever the page asks permission for is denied', async () => {
   const desk = await openDesk();
   await desk.page.getByLabel('Your name').waitFor();
   const asked = [
-    'notifications',
-    'geolocation',
-    'media',
-    'clipboard-read',
-    'midi',
-    'fullscreen',
-    'openExternal',
-  ];
+    ...[
+      'notifications',
+      'geolocation',
+      'media',
+      'display-capture',
+      'clipboard-read',
+      'clipboard-sanitized-write',
+    ],
+    ...['midi', 'midiSysex', 'fullscreen', 'pointerLock', 'keyboardLock', 'openExternal', 'idle-detection'],
+    ...[
+      'hid',
+      'serial',
+      'usb',
+      'fileSystem',
+      'local-fonts',
+      'sensors',
+      'storage-access',
+      'window-management',
+    ],
+  ] as ('media' | 'hid')[];
   for (const permission of asked) {
-    expect(await desk.requestPermission(permission as 'media'), permission).toBe(false);
+    expect(await desk.requestPermission(permission), permission).toBe(false);
+    expect(await desk.checkPermission(permission), permission).toBe(false);
   }
+  for (const device of ['hid', 'serial', 'usb'] as const) expect(await desk.checkDevice(device)).toBe(false);
   const got = await asPage<unknown[]>(
     desk,
     `return Promise.all([

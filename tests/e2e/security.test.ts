@@ -16,11 +16,52 @@ test('the window is made with the safe preferences', async () => {
     contextIsolation: true,
     nodeIntegration: false,
     webviewTag: false,
+    devTools: true,
     spellcheck: false,
   });
   expect(preload).toMatch(/[\\/]out[\\/]preload[\\/]index\.cjs$/);
   expect(window!.url).toBe('app://signet/index.html');
   expect(window!.webRtcPolicy).toBe('disable_non_proxied_udp');
+});
+
+test('what Electron has made safe by itself is left as it is', async () => {
+  const desk = await openDesk();
+  const { windows, switches, sandboxEnabled } = await desk.recorded();
+  const untouched = [
+    ...['webSecurity', 'allowRunningInsecureContent', 'experimentalFeatures', 'enableBlinkFeatures'],
+    ...[
+      'disableBlinkFeatures',
+      'nodeIntegrationInWorker',
+      'nodeIntegrationInSubFrames',
+      'navigateOnDragDrop',
+    ],
+    ...['plugins', 'javascript', 'safeDialogs', 'webgl', 'partition', 'session', 'additionalArguments'],
+  ];
+  for (const name of untouched) expect(windows[0]!.webPreferences).not.toHaveProperty(name);
+  // No switch of Chromium's either, which could do the same; and every window's process is sandboxed.
+  expect(switches).toEqual([]);
+  expect(sandboxEnabled).toBe(true);
+});
+
+test('developer tools are there in development only', async () => {
+  type Item = { label: string; submenu?: Item[] };
+  const labels = (items: Item[]): string[] =>
+    items.flatMap(({ label, submenu = [] }) => [label, ...labels(submenu)]);
+  const development = await openDesk();
+  await soon(async () => (await development.recorded()).windows[0]!.focused).toBe(true);
+  await development.clickMenu('View', 'toggleDevTools');
+  const before = await development.recorded();
+  expect(before.devTools).toBe(1);
+  expect(labels(before.menu)).toEqual(expect.arrayContaining(['reload', 'toggleDevTools']));
+
+  const packed = await openDesk({ resources: temporaryFolder() });
+  const { menu, windows, protocolClients } = await packed.recorded();
+  // That it takes itself for a packed one.
+  expect(protocolClients).toEqual(['signet']);
+  expect(windows[0]!.webPreferences.devTools).toBe(false);
+  // Their shortcuts are those of these roles, or of menus that would bring them along.
+  for (const label of labels(menu)) expect(label).not.toMatch(/devTools|reload|viewMenu/i);
+  expect(labels(menu)).toContain('zoomIn');
 });
 
 test("the page finds the bridge and nothing else of Electron's or Node's", async () => {

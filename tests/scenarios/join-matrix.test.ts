@@ -305,7 +305,7 @@ test('a member whose relay has moved pastes an invite with its new address', asy
   const moved = await listening(data, [], { host: isLinux ? '127.0.0.2' : '127.0.0.1' });
   const bob = await openProfile();
   await joins(bob, moved.addresses, moved.key, 'bob');
-  expect(profile.messenger.acceptInvite(bob.messenger.invite)).toBe('bob');
+  expect(profile.messenger.acceptInvite(bob.messenger.invite())).toBe('bob');
   await until(() => profile.connection.state === 'online');
   expect(profile.connection.trouble).toBeNull();
 

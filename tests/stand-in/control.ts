@@ -92,6 +92,13 @@ const controls = {
   /** What main says when the page asks for a permission. */
   requestPermission: (...asked: Parameters<WebContents['askPermission']>) =>
     windows()[0]!.webContents.askPermission(...asked),
+  checkPermission: (...asked: Parameters<WebContents['checkPermission']>) =>
+    windows()[0]!.webContents.checkPermission(...asked),
+  checkDevice: (...asked: Parameters<WebContents['checkDevice']>) =>
+    windows()[0]!.webContents.checkDevice(...asked),
+  /** Whether main prevents what Chromium doesn't come to here, since another bar stands before it. */
+  isPrevented: (event: 'will-redirect' | 'will-attach-webview', url: string) =>
+    windows()[0]!.webContents.ask(event, { url, isMainFrame: true }, url),
 };
 
 export type Controls = typeof controls;

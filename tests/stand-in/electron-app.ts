@@ -17,7 +17,10 @@ export function electronBinary(): string | undefined {
 }
 
 export async function launchElectron(executablePath: string, options: LaunchOptions): Promise<App> {
-  const { main, args = [], env = {}, colorScheme, window = true } = options;
+  const { main, args = [], env = {}, colorScheme, window = true, resources } = options;
+  // What was not seen here is skipped, not failed; the examples have no tests.
+  const current = process.env['VITEST'] ? (await import('vitest')).TestRunner.getCurrentTest() : undefined;
+  if (resources !== undefined) current?.context.skip('A packed app is only in the stand-in');
   const inherited = Object.entries(process.env).filter(([, value]) => value !== undefined);
   const electron = await _electron.launch({
     ...{ executablePath, args: [main, ...args], chromiumSandbox: process.getuid?.() !== 0 },
@@ -30,8 +33,6 @@ export async function launchElectron(executablePath: string, options: LaunchOpti
     stream.on('data', (chunk: Buffer) => (log += chunk.toString()));
   const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
   const first: Page | undefined = window ? await electron.firstWindow() : undefined;
-  // What was not seen here is skipped, not failed; the examples have no tests.
-  const current = process.env['VITEST'] ? (await import('vitest')).TestRunner.getCurrentTest() : undefined;
   const own = {
     ...acts(electron),
     ...{ exited, log: () => log, pages: () => electron.windows() },

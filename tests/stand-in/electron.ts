@@ -3,7 +3,7 @@
 // - window.open() gives the page a window that is closed at once, where Electron's "deny" gives null.
 // - No page is asked by beforeunload; a page closed by its user whose window refuses to close is loaded anew.
 // - senderFrame is never null; DOM elements and Blobs don't cross contextBridge.
-// - Of the permissions, a page can ask for notifications, media and geolocation; checks aren't asked at all.
+// - Of the permissions, a page can ask for notifications, media and geolocation; all can be asked for in its place.
 // - A page that is shown but not focused still says document.hasFocus(); localStorage ends with the app.
 // - On a display (run.ts): no tray, menu, dialog or notification is drawn, and moving the window isn't noticed.
 import { missing } from './guard.ts';

@@ -73,6 +73,7 @@ export async function answer(paused: Protocol.Fetch.requestPausedPayload, target
 class Session extends Emitter {
   permissionRequest: Parameters<Electron.Session['setPermissionRequestHandler']>[0] = null;
   permissionCheck: Parameters<Electron.Session['setPermissionCheckHandler']>[0] = null;
+  permissionDevice: Parameters<Electron.Session['setDevicePermissionHandler']>[0] = null;
 
   constructor() {
     super('Session', []);
@@ -94,7 +95,9 @@ class Session extends Emitter {
     this.permissionCheck = handler;
   }
 
-  setDevicePermissionHandler(): void {} // no device is ever chosen
+  setDevicePermissionHandler(handler: typeof this.permissionDevice): void {
+    this.permissionDevice = handler;
+  }
 }
 
 guardClass('Session', Session satisfies Mirror<Session, Electron.Session, 'protocol'>);

@@ -9,6 +9,7 @@ export const records = {
   clipboard: '',
   badge: 0,
   devTools: 0,
+  sandboxEnabled: false,
   relaunches: 0,
   loginItem: {} as object,
   protocolClients: [] as string[],

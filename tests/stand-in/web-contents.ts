@@ -5,7 +5,7 @@ import { pack, unpack } from './clone.ts';
 import { Frame } from './frame.ts';
 import { Emitter, guard, guardClass, type Mirror, preventable } from './guard.ts';
 import { dispatch } from './ipc-main.ts';
-import { answer, fromChromium, session, toChromium } from './network.ts';
+import { answer, fromChromium, session, type Session, toChromium } from './network.ts';
 import type { FromPreload, ToPreload } from './page.ts';
 import { preloadScripts, world } from './preload.ts';
 import { records } from './records.ts';
@@ -152,11 +152,24 @@ export class WebContents extends Emitter {
    * "By default, Electron will automatically approve all permission requests unless the developer has manually configured
    * a custom handler." (Security)
    */
-  askPermission(permission: 'notifications' | 'media' | 'geolocation'): Promise<boolean> {
+  askPermission(permission: Parameters<NonNullable<Session['permissionRequest']>>[1]): Promise<boolean> {
     const handler = this.session.permissionRequest;
     if (!handler) return Promise.resolve(true);
     const details = { requestingUrl: this.getURL(), isMainFrame: true };
     return new Promise((resolve) => handler(this as never, permission, resolve, details));
+  }
+
+  /** "Returning `true` will allow the permission and `false` will reject it." Without a handler it is allowed. */
+  checkPermission(permission: Parameters<NonNullable<Session['permissionCheck']>>[1]): boolean {
+    const details = { requestingUrl: this.getURL(), isMainFrame: true };
+    const { origin } = this.#main;
+    return this.session.permissionCheck?.(this as never, permission, origin, details) ?? true;
+  }
+
+  /** Without a handler, a device that was chosen once is allowed for as long as it stays there. */
+  checkDevice(deviceType: 'hid' | 'serial' | 'usb'): boolean {
+    const { origin } = this.#main;
+    return this.session.permissionDevice?.({ deviceType, origin, device: {} as never }) ?? true;
   }
 
   /**
@@ -212,8 +225,9 @@ export class WebContents extends Emitter {
     this.#target?.send('Page.crash').catch(() => {}); // it has
   }
 
+  /** "If it is set to `false`, can not use `BrowserWindow.webContents.openDevTools()` to open DevTools." (devTools) */
   openDevTools(): void {
-    records.devTools++;
+    if (this.#preferences.devTools !== false) records.devTools++;
   }
 
   /** "Setting the WebRTC IP handling policy allows you to control which IPs are exposed via WebRTC"; kept, not enforced. */
