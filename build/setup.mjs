@@ -24,35 +24,40 @@ function run(command, args) {
   }
 }
 
-/** Installs the npm packages of package-lock.json, unless exactly those are there, whoever has installed them. */
+/** Installs the npm packages of package-lock.json, unless exactly those are there: however they were installed. */
 export function ensureNpmPackages() {
-  if (areInstalled()) return;
+  if (arePackagesThere()) return;
   console.error('Installing the npm packages ...');
   run('npm', ['ci', '--no-audit', '--no-fund']);
 }
 
-/** npm writes a list of what it has installed, and does so last. Optional packages are those of other systems. */
-function areInstalled() {
-  const list = join(root, 'node_modules', '.package-lock.json');
-  if (!existsSync(list)) return false;
+/** By npm's own note of what it has installed; packages for other systems may be missing in it. */
+function arePackagesThere() {
+  const note = join(root, 'node_modules', '.package-lock.json');
+  if (!existsSync(note)) return false;
   const packagesIn = (file) => JSON.parse(readFileSync(file, 'utf8')).packages;
-  const there = packagesIn(list);
-  return Object.entries(packagesIn(join(root, 'package-lock.json'))).every(
-    ([path, { optional, integrity }]) => path === '' || optional || there[path]?.integrity === integrity,
+  const there = packagesIn(note);
+  const { '': _own, ...locked } = packagesIn(join(root, 'package-lock.json'));
+  return (
+    Object.keys(there).every((path) => path in locked) &&
+    Object.entries(locked).every(([path, { integrity, optional }]) =>
+      path in there ? there[path].integrity === integrity : optional,
+    )
   );
 }
 
-/** The project's own Node.js. Where npm was told to run no scripts (npm ci --ignore-scripts) that is an empty package, and
- * the one that runs this has to do. */
-export function projectNode() {
-  const own = join(root, 'node_modules/node/bin', process.platform === 'win32' ? 'node.exe' : 'node');
+/** The Node.js 24 that everything runs on: the project's own, or the one that runs this. A build takes any that is
+ * new enough for npm install. @returns its path */
+export function findNode(isAnyGood) {
+  const name = process.platform === 'win32' ? 'node.exe' : 'node';
+  const own = join(root, 'node_modules', 'node', 'bin', name);
   if (existsSync(own)) return own;
-  if (process.versions.node.startsWith('24.')) return process.execPath;
+  if (isAnyGood || Number.parseInt(process.versions.node) >= 24) return process.execPath;
   console.error(
-    `The project runs on Node.js 24; this is ${process.version}, and npm has left out the one that`,
+    'The npm packages were installed without their scripts, so the Node.js 24 that this runs on is',
   );
-  console.error('package.json names. "npm rebuild node" fetches it.');
-  process.exit(1);
+  console.error('not there. Run "npm rebuild node bun", or use a Node.js 24 of your own; then try again.');
+  return process.exit(1);
 }
 
 /** Installs Debian packages as root; otherwise says which line does it. Elsewhere than on Debian, does nothing. */

@@ -7,14 +7,15 @@ import { delimiter, join } from 'node:path';
 import {
   ensureDebianPackages,
   ensureNpmPackages,
+  findNode,
   keyringPackages,
   keytarPackages,
-  projectNode as node,
   root,
   windowPackages,
 } from './setup.mjs';
 
 const bin = (name) => join(root, 'node_modules', '.bin', name);
+const node = () => findNode(name === 'build');
 
 const buildStep = () => [node(), 'build/build.mjs'];
 

@@ -2,6 +2,7 @@
 // security policy really blocks. Values are read from the running window, not from the source.
 import { expect, test } from 'vitest';
 import { calls, events } from '../../preload/contract.ts';
+import { temporaryFolder } from '../town.ts';
 import { openDesk } from './desk.ts';
 import { asPage, elsewhere } from './page-script.ts';
 import { soon } from './soon.ts';
