@@ -51,7 +51,7 @@ export function parsePassing(table: string): Set<string> {
     if (!(parseInt(flags, 16) & (TEMPORARY | DEPRECATED))) continue;
     const groups = digits.match(/.{4}/g)?.join(':') ?? '';
     // As Node.js writes it.
-    passing.add(new URL(`http://[${groups}]/`).hostname.slice(1, -1));
+    passing.add(new URL(`https://[${groups}]/`).hostname.slice(1, -1));
   }
   return passing;
 }

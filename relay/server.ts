@@ -127,7 +127,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
 export function unusablePort({ port, host }: Pick<RelayOptions, 'port' | 'host'>, cause: Error): Failure {
   const code = (cause as NodeJS.ErrnoException).code;
   const why: Record<string, string> = {
-    EADDRINUSE: 'another program uses it. Choose another with --port',
+    EADDRINUSE: 'another program uses it. Choose another port',
     EACCES: 'this needs more rights. Choose a port from 1024 upwards',
     EAFNOSUPPORT: 'this computer has no IPv6. Choose an IPv4 address with --host',
     EADDRNOTAVAIL: 'this computer has no such address. Choose another with --host',

@@ -11,6 +11,8 @@ const ROOMS = ['protocol', 'main', 'relay', 'renderer'];
 /** What it throws goes to the client as a detail that nobody is shown. */
 const UNSEEN_FILE = 'relay/client.ts';
 const UNSEEN_CODE = 'malformed';
+/** Its sentences are what a state says, and not all of one property. */
+const STATE_FILE = 'main/updates.ts';
 /** Properties that carry a sentence by themselves, in the rooms behind the window. */
 const CARRIERS = ['headline', 'message'];
 
@@ -122,6 +124,12 @@ export function failureSentences(): Sentence[] {
     if (file.fileName === join(root, UNSEEN_FILE)) continue;
     const [room = ''] = file.fileName.slice(root.length + 1).split('/');
     visit(file, (node) => {
+      if (
+        file.fileName === join(root, STATE_FILE) &&
+        (ts.isStringLiteralLike(node) || ts.isTemplateExpression(node)) &&
+        /^[A-Z].* .*\.$/.test(texts(node)[0]!)
+      )
+        add(node, file);
       if (ts.isNewExpression(node)) {
         const made = node.expression.getText(file);
         const [first, second] = node.arguments ?? [];

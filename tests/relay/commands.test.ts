@@ -343,7 +343,7 @@ test('check names open permissions, a damaged database, a key of another, a port
   afterwards(() => server.close());
   const { port } = server.address() as AddressInfo;
   expect(await failures(port)).toEqual({
-    port: `The relay cannot listen on 127.0.0.1, port ${port}: another program uses it. Choose another with --port.`,
+    port: `The relay cannot listen on 127.0.0.1, port ${port}: another program uses it. Choose another port.`,
   });
 
   const stranger = temporaryFolder();

@@ -87,7 +87,7 @@ test('without --host it is reached by IPv4, and by IPv6 where there is one; a ta
   const taken = await run(['--port', `${relay.port}`, '--data', temporaryFolder()]).ended;
   expect(taken).toMatchObject({
     code: 1,
-    error: `signet-relay: The relay cannot listen on port ${relay.port}: another program uses it. Choose another with --port.\n`,
+    error: `signet-relay: The relay cannot listen on port ${relay.port}: another program uses it. Choose another port.\n`,
   });
 });
 
