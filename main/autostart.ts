@@ -1,6 +1,6 @@
 // Starting with the computer, into the tray: a login item where the system has those, else a file of the desktop's.
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, sep } from 'node:path';
 import { app } from 'electron';
 import { Failure } from '../protocol/failures.ts';
 
@@ -19,9 +19,12 @@ export class Autostart {
 
   /** @param args what Signet is started with besides */
   constructor(args: string[]) {
-    // An AppImage and a portable program are unpacked elsewhere when they run.
-    const { APPIMAGE, PORTABLE_EXECUTABLE_FILE } = process.env;
-    this.#login = { path: APPIMAGE ?? PORTABLE_EXECUTABLE_FILE ?? process.execPath, args: [...args, HIDDEN] };
+    // An AppImage and a portable program are unpacked elsewhere when they run. What an AppImage starts has its
+    // variables, too.
+    const { APPIMAGE, APPDIR, PORTABLE_EXECUTABLE_FILE } = process.env;
+    const image = APPDIR && process.execPath.startsWith(APPDIR + sep) ? APPIMAGE : undefined;
+    const path = image ?? PORTABLE_EXECUTABLE_FILE ?? process.execPath;
+    this.#login = { path, args: [...args, HIDDEN] };
   }
 
   get isOn(): boolean {
