@@ -172,9 +172,12 @@ test('one question at a time; what the system refuses is said in a sentence', as
   await alice.answerDialog({ response: 1 });
   const first = open(alice, text);
   await soon(async () => (await seen(alice)).asked.length).toBe(1);
-  for (let i = 0; i < 3; i++) expect(await open(alice, text)).toMatchObject({ ok: true });
+  const others = [1, 2, 3].map(() => open(alice, text));
+  // Calls come in the order in which they are made: once this one is answered, those have been heard.
+  expect(await page.evaluate('bridge.calls.snapshot().then(({ ok }) => ok)')).toBe(true);
   expect((await seen(alice)).asked).toHaveLength(1);
   await alice.holdDialogs(false);
+  for (const other of others) expect(await other).toMatchObject({ ok: true });
   expect(await first).toMatchObject({ ok: true });
   expect((await seen(alice)).opened).toEqual([]);
 
