@@ -211,7 +211,7 @@ test('the conversations', async () => {
   await shoot(desk, 'new-conversation-refused');
   await page.keyboard.press('Escape');
   await page.keyboard.press('Control+,');
-  await page.getByText('On this computer').waitFor();
+  await page.getByRole('heading', { name: 'On this computer' }).waitFor();
   await shoot(desk, 'settings');
   await page.keyboard.press('Escape');
   await page.getByRole('button', { name: 'Invite somebody' }).click();
@@ -245,6 +245,7 @@ test.runIf(process.platform === 'linux')('what blocks everything', async () => {
   const damaged = await openDesk({ profile });
   await damaged.page.getByText('The stored messages are damaged').waitFor();
   await shoot(damaged, 'database-damaged');
-  await damaged.page.getByRole('button', { name: 'Quit' }).click();
+  // The window may be gone before the click is answered.
+  await Promise.allSettled([damaged.page.getByRole('button', { name: 'Quit' }).click(), damaged.exited]);
   expect(await damaged.exited).toBe(0);
 });

@@ -64,7 +64,7 @@ test('from the first start to a conversation: host, invite by picture and by lin
   const picture = join(temporaryFolder(), 'invite.png');
   await alice.answerDialog({ filePath: picture });
   await openHosting(alice);
-  await dialogOf(alice).getByText('Nobody else').waitFor();
+  await dialogOf(alice).getByText('Nobody else', { exact: true }).waitFor();
   await dialogOf(alice).getByRole('button', { name: 'Invite somebody' }).click();
   const link = await alice.page.getByLabel('The invite as a link').innerText();
   await alice.page.getByRole('button', { name: 'Save as an image' }).click();

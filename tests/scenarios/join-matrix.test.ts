@@ -316,7 +316,7 @@ test('a member whose relay has moved pastes an invite with its new address', asy
   afterwards(() => again.close());
   await again.open();
   await until(() => again.connection.state === 'online');
-  expect(again.messenger.invite).toContain(encodeURIComponent(moved.addresses[0]!));
+  expect(again.messenger.invite()).toContain(encodeURIComponent(moved.addresses[0]!));
 
   const stranger = await listening(temporaryFolder());
   const elsewhere = encodeInvite({ relays: stranger.addresses, key: stranger.key });

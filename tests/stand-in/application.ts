@@ -229,7 +229,13 @@ class App extends Emitter {
   }
 
   setAppUserModelId = (): void => {};
-  enableSandbox = (): void => {};
+
+  /** "Enables full sandbox mode on the app. This means that all renderers will be launched sandboxed, regardless of the
+   * value of the `sandbox` flag in `WebPreferences`. This method can only be called before app is ready." */
+  enableSandbox(): void {
+    if (this.#isReady) throw new Error('app.enableSandbox() can only be called before app is ready');
+    records.sandboxEnabled = true;
+  }
 }
 
 guardClass('app', App satisfies Mirror<App, Electron.App, 'dock' | 'commandLine'>);
