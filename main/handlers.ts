@@ -53,8 +53,8 @@ export function handlersFor(parts: Parts): Handlers {
     messages: ({ contact, from, count }) => profile.messenger.conversations.page(contact, from, count),
     sendMessage: async ({ to, text }) => void (await profile.messenger.send(to, text)),
     retryMessage: ({ contact, id }) => profile.messenger.retry(contact, id),
-    markRead: ({ contact }) => {
-      profile.messenger.markRead(contact);
+    markRead: ({ contact, upTo }) => {
+      profile.messenger.markRead(contact, upTo);
       onLooked(contact);
     },
     draft: ({ contact }) => profile.messenger.conversations.draft(contact),

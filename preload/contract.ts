@@ -184,7 +184,8 @@ export const calls = {
   ),
   sendMessage: call<void>()(z.object({ to: Contact, text: Text })),
   retryMessage: call<void>()(z.object({ contact: Contact, id: z.string().check(z.regex(/^[0-9a-f]{32}$/)) })),
-  markRead: call<void>()(z.object({ contact: Contact })),
+  /** upTo: the position of the last one that was seen; what has come since is still unread. */
+  markRead: call<void>()(z.object({ contact: Contact, upTo: Index })),
   draft: call<string>()(z.object({ contact: Contact })),
   saveDraft: call<void>()(z.object({ contact: Contact, text: Text })),
   /** Which conversation is on the screen: it needs no notifications while the window has the focus. */

@@ -126,9 +126,13 @@ export class Messages {
   }
 
   /** Marks what a contact wrote as read. @returns the rows that changed */
-  markRead(contact: string): MessageRow[] {
+  markRead(contact: string, upTo: number): MessageRow[] {
     return this.#database
-      .all(`SELECT position FROM messages WHERE contact = ? AND state = 'unread' ORDER BY position`, contact)
+      .all(
+        `SELECT position FROM messages WHERE contact = ? AND state = 'unread' AND position <= ? ORDER BY position`,
+        contact,
+        upTo,
+      )
       .map(({ position }) => this.#update(position as number, 'state', 'read'));
   }
 

@@ -265,10 +265,10 @@ export class Messenger extends EventEmitter<Events> {
     this.emit('conversationChanged', contact);
   }
 
-  /** Marks what a contact wrote as read, and tells the contact. */
-  markRead(contact: string): void {
+  /** Marks what a contact wrote as read, and tells the contact. @param upTo the last message's position */
+  markRead(contact: string, upTo = Number.MAX_SAFE_INTEGER): void {
     const rows = this.#database.transaction(() => {
-      const read = this.#messages.markRead(contact);
+      const read = this.#messages.markRead(contact, upTo);
       for (const { id } of read) this.#notices.owe(contact, Buffer.from(id, 'hex'), 'read');
       return read;
     });

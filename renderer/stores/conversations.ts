@@ -61,7 +61,8 @@ export const useConversations = defineStore('conversations', () => {
   }
 
   function markRead(contact: string): void {
-    if ((byContact.get(contact)?.unread ?? 0) > 0) void calls.markRead({ contact });
+    const { unread = 0, last } = byContact.get(contact) ?? {};
+    if (unread > 0 && last) void calls.markRead({ contact, upTo: last.position });
   }
 
   return {

@@ -39,9 +39,10 @@ async function judge(desk: Desk, state: string): Promise<void> {
       'Promise.all(document.getAnimations().filter((one) => one.effect.getTiming().iterations === 1).map((one) => one.finished.catch(() => {})))',
     );
     const { violations, passes } = await page.evaluate<axe.AxeResults>(
-      `axe.run(document, { resultTypes: ['violations'] })`,
+      // Of a page in other colours, only the contrast is another.
+      `axe.run(document, { resultTypes: ['violations']${theme === 'dark' ? ", runOnly: ['color-contrast']" : ''} })`,
     );
-    expect(passes.length, state).toBeGreaterThan(5);
+    expect(passes.length, state).toBeGreaterThan(theme === 'dark' ? 0 : 5);
     const described = violations.map(({ id, impact, nodes }) => ({
       impact,
       id,

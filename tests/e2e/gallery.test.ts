@@ -1,5 +1,5 @@
-// Pictures of every screen and state, light and dark, narrow and wide, in out/gallery/: made to be looked at. What a
-// test can see of them is checked: nothing sticks out of the window.
+// Pictures of every screen and state in out/gallery/, made to be looked at: light and narrow, dark and wide; with
+// GALLERY=full in the environment also the other two. What a test can see is checked: nothing sticks out of the window.
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
@@ -16,11 +16,14 @@ import { fillProfile, type Past, sampleText } from '../fill.ts';
 const folder = join(import.meta.dirname, '..', '..', 'out', 'gallery');
 mkdirSync(folder, { recursive: true });
 
-/** Takes the four pictures of what the window shows now. */
+const themesAt = (width: number): ('light' | 'dark')[] =>
+  process.env['GALLERY'] === 'full' ? ['light', 'dark'] : width === 900 ? ['light'] : ['dark'];
+
+/** Takes the pictures of what the window shows now. */
 async function shoot({ page }: Desk, name: string): Promise<void> {
   for (const width of [900, 1400]) {
     await page.setViewportSize({ width, height: 760 });
-    for (const colorScheme of ['light', 'dark'] as const) {
+    for (const colorScheme of themesAt(width)) {
       await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
       await settle(page);
       await page.screenshot({ path: join(folder, `${name}-${colorScheme}-${width}.png`) });

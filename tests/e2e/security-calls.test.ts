@@ -54,7 +54,7 @@ const right: Partial<Record<CallName, Record<string, string>>> = {
   messages: { contact: `'bob'`, from: '0', count: '12' },
   sendMessage: { to: `'alice'`, text: `'to oneself'` },
   retryMessage: { contact: `'bob'`, id: `'${'0'.repeat(32)}'` },
-  markRead: { contact: `'bob'` },
+  markRead: { contact: `'bob'`, upTo: '1' },
   draft: { contact: `'bob'` },
   saveDraft: { contact: `'bob'`, text: `''` },
   showing: { contact: 'null' },

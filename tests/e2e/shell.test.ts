@@ -179,6 +179,7 @@ test('notifications name the sender, gather, open the conversation, and come onl
   await soon(() => notified(alice)).toContainEqual({ title: 'bob', body: 'New message' });
   await alice.focusWindow(true);
   await soon(() => notified(alice)).toEqual([{ title: 'carol', body: 'New message' }]);
+  await soon(async () => (await unreadOf(alice))[0]).toBe(1);
 
   // Switched off.
   await alice.page.evaluate('bridge.calls.changeSettings({ notifications: false })');
@@ -207,7 +208,8 @@ test('quitting with the relay out of reach takes moments, and everything is stor
   const begin = performance.now();
   await alice.quit();
   expect(await alice.exited).toBe(0);
-  expect(performance.now() - begin).toBeLessThan(5000);
+  // Far less than any wait for the network takes.
+  expect(performance.now() - begin).toBeLessThan(15_000);
 
   await relay.again();
   const again = await openDesk({ profile: alice.profile });

@@ -103,6 +103,17 @@ test('each change is told, and makes the summary newer than all before', async (
   expect(told).toEqual([]);
 });
 
+test('only what was seen becomes read: what has come since does not', async () => {
+  const { alice, bob } = await town();
+  await deliver(bob, alice, 'seen');
+  const seen = alice.conversations.get('bob')!.last!.position;
+  await deliver(bob, alice, 'not seen yet');
+  alice.markRead('bob', seen);
+  expect(alice.conversations.get('bob')).toMatchObject({ unread: 1, firstUnread: 1 });
+  alice.markRead('bob');
+  expect(alice.conversations.get('bob')).toMatchObject({ unread: 0, firstUnread: null });
+});
+
 test('a page has the messages that were asked for, with their places, and opens no others', async () => {
   const { relay, alice, bob, carol } = await town();
   await Promise.all([alice.meet('bob'), alice.meet('carol')]);
