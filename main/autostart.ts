@@ -1,11 +1,13 @@
 // Starting with the computer, into the tray: a login item where the system has those, else a file of the desktop's.
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join, sep } from 'node:path';
+import { dirname, join, resolve, sep } from 'node:path';
 import { app } from 'electron';
 import { Failure } from '../protocol/failures.ts';
 
 /** Says that Signet was started by the system, not by its user. */
 const HIDDEN = '--hidden';
+const NAME = 'chat.signet';
 
 /** macOS passes no arguments to a login item, but tells. */
 export const wasStartedHidden = (): boolean =>
@@ -13,18 +15,35 @@ export const wasStartedHidden = (): boolean =>
   (process.platform === 'darwin' && app.getLoginItemSettings().wasOpenedAtLogin);
 
 export class Autostart {
-  readonly #login: { path: string; args: string[] };
+  readonly #login: { path: string; args: string[]; name: string };
   /** https://specifications.freedesktop.org/autostart-spec/latest/ */
-  readonly #desktopFile = join(app.getPath('appData'), 'autostart', 'chat.signet.desktop');
+  readonly #desktopFile: string;
 
-  /** @param args what Signet is started with besides */
-  constructor(args: string[]) {
+  /** @param profile the folder that Signet was told to take, if it was: each has an entry of its own */
+  constructor(profile?: string) {
+    const name =
+      profile === undefined
+        ? NAME
+        : `${NAME}.${createHash('sha256').update(profile).digest('hex').slice(0, 12)}`;
+    this.#desktopFile = join(app.getPath('appData'), 'autostart', `${name}.desktop`);
     // An AppImage and a portable program are unpacked elsewhere when they run. What an AppImage starts has its
     // variables, too.
     const { APPIMAGE, APPDIR, PORTABLE_EXECUTABLE_FILE } = process.env;
     const image = APPDIR && process.execPath.startsWith(APPDIR + sep) ? APPIMAGE : undefined;
     const path = image ?? PORTABLE_EXECUTABLE_FILE ?? process.execPath;
-    this.#login = { path, args: [...args, HIDDEN] };
+    const args = [
+      // Of an app that is not packed, Electron has to be told where it is.
+      ...(app.isPackaged ? [] : [resolve(process.argv[1] ?? '.')]),
+      ...(profile === undefined ? [] : ['--profile', profile]),
+      HIDDEN,
+    ];
+    // Windows keeps one line of text: what holds a space stands in quotes.
+    const onWindows = process.platform === 'win32';
+    this.#login = {
+      path,
+      args: onWindows ? args.map((one) => (one.includes(' ') ? `"${one}"` : one)) : args,
+      name,
+    };
   }
 
   get isOn(): boolean {

@@ -100,9 +100,11 @@ export class HostedRelay extends EventEmitter<Events> {
     const child = this.#child;
     this.#child = undefined;
     this.#change({ state: 'off', failure: null, ...asleep });
-    if (!child?.pid) return;
+    if (!child) return;
     const gone = once(child, 'exit', { signal: AbortSignal.timeout(STOP_MS) });
-    child.kill();
+    // Before it is there, it can't be ended.
+    if (child.pid === undefined) child.once('spawn', () => child.kill());
+    else child.kill();
     await gone.catch(() => console.error('The relay does not end by itself.'));
   }
 
@@ -121,11 +123,14 @@ export class HostedRelay extends EventEmitter<Events> {
   #fork(args: string[]): UtilityProcess {
     // What an administrator has set for a server of his own isn't meant for this one.
     const own = Object.entries(process.env).filter(([name]) => !name.startsWith('SIGNET_RELAY_'));
-    return utilityProcess.fork(this.#program, args, {
+    const child = utilityProcess.fork(this.#program, args, {
       serviceName: 'Signet relay',
       stdio: 'pipe',
       env: Object.fromEntries(own),
     });
+    // It exits after that, which is dealt with where it was started.
+    child.on('error', (type, location) => console.error(`The relay has met a ${type} at ${location}.`));
+    return child;
   }
 
   #run(): void {

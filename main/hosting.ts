@@ -1,5 +1,6 @@
 // Hosting a relay on this computer: what was chosen, what the user is asked, and how it looks from the window.
 import { existsSync } from 'node:fs';
+import { isIPv6 } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { dialog } from 'electron';
@@ -30,17 +31,25 @@ export class Hosting {
   readonly #settings: Settings;
   /** What starts and ends the relay does so one after the other. */
   readonly #inTurn = pLimit(1);
+  /** Where the relay is, or was when it last ran, until hosting ends. */
+  #home: { key: string; port: number } | undefined;
+  #reached: string[] = [];
+  #isClosing = false;
+  #restoring: Promise<void> | undefined;
 
   constructor({ program, profile, settings, onChanged }: Options) {
     this.#data = join(profile.directory, 'relay');
     this.#relay = new HostedRelay(program, this.#data);
     this.#profile = profile;
     this.#settings = settings;
-    let reached = '';
     this.#relay.on('changed', () => {
-      const addresses = this.addresses.join();
-      if (addresses !== reached) this.pointHome();
-      reached = addresses;
+      const { key, port } = this.#relay.state;
+      if (key) {
+        this.#home = { key: key.toString('hex'), port };
+        const before = this.#reached.join();
+        this.#reached = this.addresses;
+        if (this.#reached.join() !== before) this.pointHome();
+      }
       onChanged();
     });
   }
@@ -52,9 +61,11 @@ export class Hosting {
     return {
       ...{ state, port, address, addresses, messages, bytes, since },
       failure: failure && asData(failure),
-      invite: this.#isOwn()
-        ? this.#profile.messenger.invite(addresses)
-        : key && encodeInvite({ relays: addresses, key }),
+      invite:
+        key &&
+        (this.#isOwn()
+          ? this.#profile.messenger.invite(addresses)
+          : encodeInvite({ relays: addresses, key })),
       others: Math.max(0, connected - (this.#isOwn() && this.#profile.connection.state === 'online' ? 1 : 0)),
     };
   }
@@ -65,21 +76,22 @@ export class Hosting {
 
   /** Where others reach the relay; empty while it doesn't run. */
   get addresses(): string[] {
-    const { key, addresses } = this.#relay.state;
+    const { key, port, addresses } = this.#relay.state;
     const { address } = this.#settings.hosting;
     if (!key) return [];
-    return [...new Set([...(address === '' ? [] : [address]), ...addresses])].slice(0, MOST_ADDRESSES);
+    const outside = withPort(address, port);
+    return [...new Set([...(outside ? [outside] : []), ...addresses])].slice(0, MOST_ADDRESSES);
   }
 
   /** What others join with, if the relay that this profile is on is hosted here: its addresses of today. */
   get inviteAddresses(): string[] | undefined {
-    return this.#isOwn() ? this.addresses : undefined;
+    return this.#isOwn() ? this.#reached : undefined;
   }
 
   /** The profile's own connection needs no network to a relay on the same computer. */
   pointHome(): void {
-    const { port } = this.#relay.state;
-    if (this.#isOwn()) this.#profile.messenger.lookAt([`127.0.0.1:${port}`, ...this.addresses]);
+    if (!this.#isOwn()) return;
+    this.#profile.messenger.lookAt([`127.0.0.1:${this.#home!.port}`, ...this.#reached]);
   }
 
   /** Goes on hosting as before Signet was closed. A relay that doesn't start is tried again and again. */
@@ -96,10 +108,18 @@ export class Hosting {
   }
 
   async #host(port: number, address: string): Promise<void> {
-    this.#settings.change({ hosting: { on: true, port, address: withPort(address.trim(), port) } });
+    const given = address.trim();
+    if (given !== '' && !withPort(given, port)) {
+      throw new Failure(
+        'command-invalid',
+        `"${given}" is no address. It is a name such as home.example.org.`,
+      );
+    }
+    this.#settings.change({ hosting: { on: true, port, address: given } });
     try {
       await this.#relay.start(port);
     } catch (error) {
+      if (this.#isClosing) throw error;
       await this.#relay.stop();
       this.#settings.change({ hosting: { ...this.#settings.hosting, on: false } });
       throw error;
@@ -108,24 +128,32 @@ export class Hosting {
   }
 
   /** @returns whether it has ended: the user may think better of it */
-  stop(): Promise<boolean> {
-    return this.#inTurn(() => this.#stop());
+  async stop(): Promise<boolean> {
+    if (!(await this.mayLeave('Stop hosting'))) return false;
+    await this.#inTurn(() => this.#stop());
+    return true;
   }
 
-  async #stop(): Promise<boolean> {
-    if (!(await this.mayLeave('Stop hosting'))) return false;
+  async #stop(): Promise<void> {
     this.#settings.change({ hosting: { ...this.#settings.hosting, on: false } });
     await this.#relay.stop();
-    return true;
+    // It may have moved: to where this profile was told before.
+    if (this.#isOwn()) this.#profile.messenger.lookAt(this.#profile.messenger.relay.addresses);
+    this.#home = undefined;
+    this.#reached = [];
   }
 
   /** Ends the relay until Signet is started again. */
   close(): Promise<void> {
+    this.#isClosing = true;
     return this.#relay.stop();
   }
 
-  /** Asks the user if others would be cut off. @param action what the button says */
-  async mayLeave(action: string): Promise<boolean> {
+  /** Asks the user if others would be cut off. @param action what the button says
+   * @param given ends the question, as if it was answered with no */
+  async mayLeave(action: string, given?: AbortSignal): Promise<boolean> {
+    // Half a relay is worse than none.
+    await this.#restoring;
     const { others } = this.shown;
     if (others === 0) return true;
     const { response } = await dialog.showMessageBox({
@@ -137,6 +165,7 @@ export class Hosting {
       buttons: [action, 'Keep hosting'],
       defaultId: 1,
       cancelId: 1,
+      ...(given && { signal: given }),
     });
     return response === 0;
   }
@@ -164,17 +193,19 @@ export class Hosting {
     });
     const [file] = filePaths;
     if (file === undefined || !(await this.#mayReplace())) return false;
-    await this.#inTurn(() => this.#putInPlace(file));
+    const restoring = this.#inTurn(() => this.#putInPlace(file));
+    this.#restoring = restoring.catch(() => {});
+    await restoring;
     return true;
   }
 
   async #putInPlace(file: string): Promise<void> {
-    const { on, port } = this.#settings.hosting;
+    const { on } = this.#settings.hosting;
     await this.#relay.stop();
     try {
       await this.#relay.command('restore', file, '--force');
     } finally {
-      if (on) await this.#relay.start(port);
+      if (on && !this.#isClosing) this.resume();
     }
   }
 
@@ -195,26 +226,20 @@ export class Hosting {
 
   /** Whether this profile is on the relay that runs here. */
   #isOwn(): boolean {
-    const { key } = this.#relay.state;
-    return (
-      key !== null &&
-      this.#profile.stage.name === 'ready' &&
-      this.#profile.stage.me.relayKey === key.toString('hex')
-    );
+    const { stage } = this.#profile;
+    return stage.name === 'ready' && stage.me.relayKey === this.#home?.key;
   }
 }
 
-/** @param address host or host:port, or empty @throws Failure `command-invalid` */
-function withPort(address: string, port: number): string {
-  if (address === '') return '';
-  const whole = /:\d+$/.test(address) ? address : `${address}:${port}`;
+/** @param address host or host:port; an IPv6 address with a port stands in brackets
+ * @returns host:port, undefined for what is no address */
+function withPort(address: string, port: number): string | undefined {
+  const host = isIPv6(address) ? `[${address}]` : address;
+  const whole = /^[^:]+:\d+$|\]:\d+$/.test(host) ? host : `${host}:${port}`;
   try {
     splitAddress(whole);
+    return whole;
   } catch {
-    throw new Failure(
-      'command-invalid',
-      `"${address}" is no address. It is a name such as home.example.org.`,
-    );
+    return undefined;
   }
-  return whole;
 }

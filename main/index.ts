@@ -30,6 +30,8 @@ import { openWindow, showWindow } from './window.ts';
 const QUIT_MS = 5000;
 /** And for the page to hand over what was typed a moment ago. */
 const LEAVE_MS = 500;
+/** How long a computer takes to be shut down, at most. */
+const SHUTDOWN_MS = 60_000;
 
 // A profile is a folder; each has one instance, since the lock goes by it.
 const { values } = parseArgs({
@@ -53,9 +55,7 @@ else app.quit();
 
 function start(startedWith: string | null): void {
   const settings = new Settings(app.getPath('userData'));
-  const autostart = new Autostart(
-    typeof values.profile === 'string' ? ['--profile', app.getPath('userData')] : [],
-  );
+  const autostart = new Autostart(typeof values.profile === 'string' ? app.getPath('userData') : undefined);
   const profile = new Profile(app.getPath('userData'));
   const updates = new Updates({
     place: {
@@ -72,6 +72,7 @@ function start(startedWith: string | null): void {
   let quitting = false;
   /** The computer is being shut down: nobody is there to be asked. */
   let isEnding = false;
+  let asking = new AbortController();
   let isAsking = false;
   let closed: Promise<void> | undefined;
 
@@ -164,10 +165,10 @@ function start(startedWith: string | null): void {
   const quit = async (): Promise<void> => {
     if (isAsking) return;
     isAsking = true;
-    const mayLeave = isEnding || (await hosting.mayLeave('Quit'));
+    const mayLeave = isEnding || (await hosting.mayLeave('Quit', asking.signal));
     isAsking = false;
-    quitting = mayLeave;
-    if (!mayLeave) return;
+    if (!mayLeave && !isEnding) return;
+    quitting = true;
     closed = Promise.race([leave(), delay(QUIT_MS)]).catch((error: unknown) =>
       console.error('Closing the profile failed:', error),
     );
@@ -176,7 +177,6 @@ function start(startedWith: string | null): void {
   };
   app.on('activate', open);
   app.on('before-quit', (event) => {
-    quitting = true;
     if (closed) return;
     event.preventDefault();
     void quit();
@@ -228,7 +228,13 @@ function start(startedWith: string | null): void {
       });
       offerContextMenu(window.webContents);
       powerMonitor.on('resume', () => profile.stage.name === 'ready' && profile.messenger.reconnect());
-      powerMonitor.on('shutdown', () => (isEnding = true));
+      powerMonitor.on('shutdown', () => {
+        isEnding = true;
+        asking.abort();
+        asking = new AbortController();
+        // Somebody may have thought better of it.
+        setTimeout(() => (isEnding = false), SHUTDOWN_MS);
+      });
       autostart.renew();
       hosting.resume();
       updates.start();

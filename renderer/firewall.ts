@@ -18,8 +18,8 @@ export function firewallSteps(platform: string, port: number): Step[] {
       return [
         {
           text:
-            'macOS asks once whether Signet may accept connections: Allow. If that was refused: System Settings, ' +
-            'Network, Firewall, Options, Signet, Allow incoming connections.',
+            'macOS asks once whether Signet, or Signet Helper, may accept connections: Allow. If that was refused: ' +
+            'System Settings, Network, Firewall, Options, that program, Allow incoming connections.',
         },
       ];
     default:

@@ -15,10 +15,14 @@ export const useHosting = defineStore('hosting', () => {
   const isOpen = ref(false);
   /** It was just asked for, and has not answered yet. */
   const isStarting = ref(false);
+  const isBusy = ref(false);
+  /** How what was asked for last has ended. */
+  const told = shallowRef<string | null>(null);
 
   /** @returns what is wrong, or null once others can join */
   async function start(port: number, address: string): Promise<FailureData | null> {
     isStarting.value = true;
+    told.value = null;
     const result = await calls.host({ port, address });
     isStarting.value = false;
     return result.ok ? null : result.failure;
@@ -30,10 +34,15 @@ export const useHosting = defineStore('hosting', () => {
     else app.notify(result.failure);
   }
 
-  async function perform(call: typeof calls.stopHosting): Promise<boolean> {
+  /** @param done what to say when it was done */
+  async function perform(call: typeof calls.stopHosting, done?: string): Promise<void> {
+    if (isBusy.value) return;
+    isBusy.value = true;
+    told.value = null;
     const result = await call();
-    if (!result.ok) app.notify(result.failure);
-    return result.ok && result.value;
+    isBusy.value = false;
+    if (!result.ok) told.value = result.failure.message;
+    else if (result.value) told.value = done ?? null;
   }
 
   return {
@@ -41,10 +50,12 @@ export const useHosting = defineStore('hosting', () => {
     log,
     isOpen,
     isStarting,
+    isBusy,
+    told,
     start,
     loadLog,
     stop: () => perform(calls.stopHosting),
-    backUp: () => perform(calls.backUpRelay),
-    restore: () => perform(calls.restoreRelay),
+    backUp: () => perform(calls.backUpRelay, 'The backup is written.'),
+    restore: () => perform(calls.restoreRelay, 'The relay is restored from the backup.'),
   };
 });

@@ -1,5 +1,6 @@
 // A relay hosted by the app itself, from the first start to moving it elsewhere; with the bundled program as its own
 // process, as the packages hold it.
+import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -8,6 +9,7 @@ import { decodeInvite } from '../../protocol/invite.ts';
 import { temporaryFolder } from '../town.ts';
 import {
   bubble,
+  builtMain,
   type Desk,
   freePort,
   host,
@@ -189,7 +191,7 @@ test('a relay moves to another computer by a backup, and those who have joined i
   await openHosting(alice);
   await alice.answerDialog({ filePath: file });
   await alice.page.getByRole('button', { name: 'Back up' }).click();
-  await expect.poll(() => existsSync(file)).toBe(true);
+  await dialogOf(alice).getByText('The backup is written.').waitFor();
   expect(statSync(file).mode & 0o077).toBe(0);
   await alice.answerDialog({ response: 0 });
   await alice.page.getByRole('button', { name: 'Stop hosting' }).click();
@@ -205,7 +207,7 @@ test('a relay moves to another computer by a backup, and those who have joined i
   await dave.page.getByText(`${other} is no backup of a relay.`).waitFor();
   await dave.answerDialog({ filePaths: [file] });
   await dave.page.getByRole('button', { name: 'Restore a backup' }).click();
-  await expect.poll(() => existsSync(join(dave.profile, 'relay', 'relay.sqlite'))).toBe(true);
+  await dialogOf(dave).getByText('The relay is restored from the backup.').waitFor();
   await dave.page.getByText('Port and outside address').click();
   await dave.page.getByLabel('Port', { exact: true }).fill(String(alice.port));
   await dave.page.getByRole('button', { name: 'Start the relay' }).click();
@@ -228,7 +230,8 @@ test('Signet starts with the computer if that was chosen: by a file that names i
   // What is special in such a file is in the folder's name.
   const profile = join(temporaryFolder(), 'my "own" $HOME, 100% \\ `safe`');
   const alice = await openHost('alice', { profile, env: { XDG_CONFIG_HOME: config } });
-  const entry = join(config, 'autostart', 'chat.signet.desktop');
+  const digest = createHash('sha256').update(profile).digest('hex').slice(0, 12);
+  const entry = join(config, 'autostart', `chat.signet.${digest}.desktop`);
   await openHosting(alice);
   const choice = alice.page.getByRole('switch', { name: 'Start Signet with the computer' });
   await choice.click();
@@ -237,7 +240,7 @@ test('Signet starts with the computer if that was chosen: by a file that names i
   expect(lines[0]).toBe('[Desktop Entry]');
   const quoted = 'my \\\\"own\\\\" \\\\$HOME, 100%% \\\\\\\\ \\\\`safe\\\\`';
   expect(lines).toContain(
-    `Exec="${process.execPath}" "--profile" "${profile.slice(0, profile.indexOf('my '))}${quoted}" "--hidden"`,
+    `Exec="${process.execPath}" "${builtMain}" "--profile" "${profile.slice(0, profile.indexOf('my '))}${quoted}" "--hidden"`,
   );
   await choice.click();
   await expect.poll(() => existsSync(entry)).toBe(false);
