@@ -22,7 +22,8 @@ const buildStep = () => [node(), 'build/build.mjs'];
 /** A desktop session has a keychain of its own; elsewhere one is made for as long as the command runs. */
 const hasSession = process.platform !== 'linux' || Boolean(process.env.DBUS_SESSION_BUS_ADDRESS);
 
-/** needs: Debian packages; keyring: runs beside a keyring of its own; steps: one after the other until one fails. */
+/** needs: Debian packages; keyring: runs beside a keyring of its own; steps: one after the other until one fails, or
+ * together: all of them, side by side. */
 const commands = {
   start: {
     // What a window needs besides is known once it is known whether Electron can be had.
@@ -44,6 +45,7 @@ const commands = {
   },
   check: {
     needs: [],
+    together: true,
     steps: () => [
       [node(), bin('vue-tsc'), '--noEmit'],
       [node(), bin('vue-tsc'), '--noEmit', '--project', 'renderer'],
@@ -115,11 +117,19 @@ const home = ownKeyring ? mkdtempSync(join(tmpdir(), 'signet-keyring-')) : undef
 // Compiled code is kept beside what it was compiled from: a relay starts in half the time.
 const compiled = { NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'compiled') };
 const path = [bin(''), process.env.PATH].join(delimiter);
-let code = 0;
-for (const step of command.steps(args)) {
+const perform = (step) => {
   const wrapped = home ? inKeyring(step, home) : { step, environment: {} };
-  code = await execute(wrapped.step, { ...process.env, ...compiled, PATH: path, ...wrapped.environment });
-  if (code !== 0) break;
+  return execute(wrapped.step, { ...process.env, ...compiled, PATH: path, ...wrapped.environment });
+};
+let code = 0;
+if (command.together) {
+  const codes = await Promise.all(command.steps(args).map(perform));
+  code = codes.find((one) => one !== 0) ?? 0;
+} else {
+  for (const step of command.steps(args)) {
+    code = await perform(step);
+    if (code !== 0) break;
+  }
 }
 if (home) rmSync(home, { recursive: true, force: true });
 process.exit(code);

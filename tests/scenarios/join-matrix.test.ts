@@ -77,7 +77,7 @@ const NO_NETWORK =
 const NO_ROUTE =
   'there is no way to its computer. Check that it is on, and in the same network as this one; if its address has changed, ask for a new invite.';
 const NO_LOOKUP = "names can't be looked up now. Check this computer's connection to its network.";
-const DUMB = {
+const DUMB: Refusal = {
   code: 'timeout',
   message:
     'The relay takes the connection, but does not answer. Try again in a while; if it stays so, restart the relay.',
@@ -136,9 +136,26 @@ test.runIf(isLinux)('a network that there is no way to', async () => {
   expect(await joinsInVain([address], Buffer.alloc(32))).toEqual(unreachable(address, NO_NETWORK));
 });
 
-test.runIf(isLinux)('an address that nothing answers at', async () => {
-  const address = await blackHole();
-  expect(await joinsInVain([address], Buffer.alloc(32))).toEqual(unreachable(address, SILENT));
+test('who keeps one waiting, all at a time: who does not answer, and who says nothing before TLS, in it, or after', async () => {
+  const nobody = async (): Promise<void> => {
+    const address = await blackHole();
+    expect(await joinsInVain([address], Buffer.alloc(32))).toEqual(unreachable(address, SILENT));
+  };
+  const dumb = async (kind: Kind, expected: (address: string) => Refusal): Promise<void> => {
+    const { address, certificate } = await openDeadEnd(kind);
+    expect(await joinsInVain([address], certificate.pin), kind).toEqual(expected(address));
+  };
+  await Promise.all([
+    ...(isLinux ? [nobody()] : []),
+    dumb('a server that says nothing', (address) =>
+      unreachable(
+        address,
+        'it takes the connection and says nothing. Check that this is the port of the relay; if it is, restart the relay.',
+      ),
+    ),
+    dumb('a server of TLS that says nothing', () => DUMB),
+    dumb('a WebSocket server that says nothing', () => DUMB),
+  ]);
 });
 
 test.runIf(isLinux)('a computer without a network', ({ skip }) => {
@@ -166,14 +183,6 @@ test.for<[Kind, (address: string) => Refusal]>([
   ['a plain web server', (a) => noRelay(a, 'it speaks no TLS, like a plain web server')],
   ['a server of TLS 1.2', (a) => noRelay(a, 'it speaks an older TLS than 1.3')],
   ['a server of TLS that wants another protocol', (a) => noRelay(a, 'it refuses the TLS connection')],
-  [
-    'a server that says nothing',
-    (a) =>
-      unreachable(
-        a,
-        'it takes the connection and says nothing. Check that this is the port of the relay; if it is, restart the relay.',
-      ),
-  ],
   [
     'a server that hangs up',
     (a) =>
@@ -204,8 +213,6 @@ test.for<[Kind, Refusal]>([
         'What answers has the key of your relay, but is no Signet relay. Ask whoever runs the relay what else uses its key.',
     },
   ],
-  ['a server of TLS that says nothing', DUMB as Refusal],
-  ['a WebSocket server that says nothing', DUMB as Refusal],
   [
     'a WebSocket server that hangs up',
     {
