@@ -202,8 +202,8 @@ function start(startedWith: string | null): void {
         page: join(import.meta.dirname, '../renderer'),
         icon: appIcon,
         place: settings.place,
-        // On a desktop without a tray, starting Signet again shows the window of a host.
         startsHidden: tray !== undefined && wasStartedHidden(),
+        // On a desktop without a tray, starting Signet again shows the window of a host.
         staysOnClose: () =>
           !quitting &&
           (process.platform === 'darwin' ||
