@@ -45,7 +45,7 @@ async function enter(desk: Desk, invite: string): Promise<void> {
   const { page } = desk.app;
   await page.getByLabel('Your name').fill(desk.name);
   await page.getByLabel('Invite').fill(invite);
-  await page.getByText('answers and is the right one').waitFor();
+  await page.getByText('is the right one').waitFor();
   await page.getByRole('button', { name: 'Join' }).click();
   await page.getByText(`You are ${desk.name}`).waitFor();
 }

@@ -82,7 +82,7 @@ test('the first start: empty, with refusals, checked, joining', async () => {
   await page.getByText(/not a usable invite/).waitFor();
   await judge(desk, 'a refused invite');
   await page.getByLabel('Invite').fill(invite);
-  await page.getByText('answers and is the right one').waitFor();
+  await page.getByText('is the right one').waitFor();
   await judge(desk, 'a checked invite');
   await page.getByLabel('Your name').fill('alice');
   await page.getByRole('button', { name: 'Join' }).click();

@@ -142,7 +142,7 @@ test('the first start', async () => {
   await page.getByText(/nothing listens there/).waitFor();
   await shoot(desk, 'first-start-refused');
   await page.getByLabel('Invite').fill(relay.invite);
-  await page.getByText('answers and is the right one').waitFor();
+  await page.getByText('is the right one').waitFor();
   await page.getByRole('button', { name: 'Join' }).click();
   await page.getByText(/A name has/).waitFor();
   await shoot(desk, 'first-start-wrong-name');
@@ -172,7 +172,7 @@ test('hosting a relay', async () => {
   await page.getByLabel("The relay's log").scrollIntoViewIfNeeded();
   await shoot(desk, 'hosting-log');
   await page.keyboard.press('Escape');
-  await page.getByText('answers and is the right one').waitFor();
+  await page.getByText('is the right one').waitFor();
   await shoot(desk, 'first-start-hosting');
 });
 

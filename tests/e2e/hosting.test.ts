@@ -39,7 +39,7 @@ async function openHost(
   await host(desk, port);
   await desk.page.keyboard.press('Escape');
   await desk.page.getByLabel('Your name').fill(name);
-  await desk.page.getByText('answers and is the right one').waitFor();
+  await desk.page.getByText('is the right one').waitFor();
   await desk.page.getByRole('button', { name: 'Join', exact: true }).click();
   await desk.page.getByText(`You are ${name}`).waitFor();
   return Object.assign(desk, { port });

@@ -140,7 +140,10 @@ test('a name that is taken, a wrong invite, a relay that is gone: a sentence at 
   await invite.fill('signet://join?v=1');
   await page.getByText(/This is not a usable invite/).waitFor();
   await invite.fill(relay.invite);
-  await page.getByText('answers and is the right one').waitFor();
+  // Whoever is about to click hits the button: what the relay answers moves nothing.
+  const place = await join.boundingBox();
+  await page.getByText('is the right one').waitFor();
+  expect(await join.boundingBox()).toEqual(place);
   expect(await page.getByText(/not a usable invite/).count()).toBe(0);
 
   await name.fill('No Such Name');

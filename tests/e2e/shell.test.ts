@@ -173,8 +173,12 @@ test('notifications name the sender, gather, open the conversation, and come onl
   carol.say('not looked at');
   await soon(() => notified(alice)).toEqual([{ title: 'carol', body: 'New message' }]);
 
-  // The same conversation in a window without the focus.
-  await alice.focusWindow(false);
+  // The same conversation in a window without the focus. The page has to know: what it thinks is seen is read.
+  const lookAway = async (): Promise<void> => {
+    await alice.focusWindow(false);
+    await soon(() => alice.page.evaluate('document.hasFocus()')).toBe(false);
+  };
+  await lookAway();
   bob.say('behind another window');
   await soon(() => notified(alice)).toContainEqual({ title: 'bob', body: 'New message' });
   await alice.focusWindow(true);
@@ -184,7 +188,7 @@ test('notifications name the sender, gather, open the conversation, and come onl
   // Switched off.
   await alice.page.evaluate('bridge.calls.changeSettings({ notifications: false })');
   const before = (await alice.recorded()).notifications.length;
-  await alice.focusWindow(false);
+  await lookAway();
   for (const { say } of [bob, carol]) say('quietly');
   await soon(async () => (await unreadOf(alice))[0]).toBe(3);
   await alice.page.evaluate('bridge.calls.changeSettings({ notifications: true })');

@@ -6,10 +6,13 @@ import {
   type Bridge,
   type CallName,
   calls,
+  type EventName,
+  events,
   type FailureData,
   type InputOf,
   type OutputOf,
   type Result,
+  type ValueOf,
 } from '../../preload/contract.ts';
 
 // As the DOM declares it: the other tests are checked without one.
@@ -42,11 +45,19 @@ function ask<Name extends CallName>(name: Name, input: InputOf<Name>): Promise<R
   });
 }
 
+const listeners = new Map<string, ((value: never) => void)[]>();
+
 const bridge = {
   calls: Object.fromEntries(
     Object.keys(calls).map((name) => [
       name,
       (input: InputOf<CallName>) => ask(name as CallName, input as never),
+    ]),
+  ),
+  on: Object.fromEntries(
+    Object.keys(events).map((name) => [
+      name,
+      (listener: (value: never) => void) => listeners.set(name, [...(listeners.get(name) ?? []), listener]),
     ]),
   ),
 } as unknown as Bridge;
@@ -67,6 +78,12 @@ export function askedOnce<Name extends CallName>(name: Name): Asked<Name> {
   return all[0]!;
 }
 
+/** Tells the page what main would. */
+export async function tell<Name extends EventName>(name: Name, value: ValueOf<Name>): Promise<void> {
+  for (const listener of listeners.get(name) ?? []) listener(structuredClone(value) as never);
+  await settled();
+}
+
 /** Waits for all that follows without more time passing. */
 export async function settled(): Promise<void> {
   await vi.advanceTimersByTimeAsync(0);
@@ -80,4 +97,5 @@ beforeEach(() => {
 afterEach(() => {
   vi.useRealTimers();
   waiting.clear();
+  listeners.clear();
 });

@@ -114,7 +114,9 @@ test('a window is shown, hidden, focused, moved and titled, and its page knows w
   await settled('visible true');
   await app.focusWindow(false);
   expect((await app.recorded()).windows[0]).toMatchObject({ visible: true, focused: false });
+  await settled('visible false');
   await app.focusWindow(true);
+  await settled('visible true');
   await act('minimize');
   await settled('hidden false');
   await act('restore');

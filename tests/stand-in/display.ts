@@ -91,8 +91,15 @@ export async function showTab({ targetId, session }: Tab, visible: boolean, focu
   const { windowId } = await chromium.browser.send('Browser.getWindowForTarget', { targetId });
   const windowState = visible ? 'normal' : 'minimized';
   await chromium.browser.send('Browser.setWindowBounds', { windowId, bounds: { windowState } });
-  if (focused && !settings.headless) await session.send('Page.bringToFront');
+  if (settings.headless) await session.send('Runtime.evaluate', { expression: focusIn(focused) });
+  else if (focused) await session.send('Page.bringToFront');
 }
+
+/** Chromium without a head gives every page that is shown the focus: the document has to be told that it has none. */
+const focusIn = (focused: boolean): string => `
+  { const before = document.hasFocus();
+    ${focused ? 'delete document.hasFocus' : 'document.hasFocus = () => false'};
+    if (before !== document.hasFocus()) dispatchEvent(new Event('${focused ? 'focus' : 'blur'}')); }`;
 
 export async function sizeTab({ targetId, session }: Tab, bounds: Electron.Rectangle): Promise<void> {
   const { x: left, y: top, width, height } = bounds;

@@ -4,7 +4,8 @@
 // - No page is asked by beforeunload; a page closed by its user whose window refuses to close is loaded anew.
 // - senderFrame is never null; DOM elements and Blobs don't cross contextBridge.
 // - Of the permissions, a page can ask for notifications, media and geolocation; all can be asked for in its place.
-// - A page that is shown but not focused still says document.hasFocus(); localStorage ends with the app.
+// - A page that is loaded into a shown window without the focus still says document.hasFocus(), until the window's focus
+//   changes; localStorage ends with the app.
 // - On a display (run.ts): no tray, menu, dialog or notification is drawn, and moving the window isn't noticed.
 import { missing } from './guard.ts';
 
