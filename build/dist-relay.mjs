@@ -28,8 +28,18 @@ const RESOURCES = ['README.md', 'signet-relay.1', 'signet-relay.service', 'signe
 /** Node.js looks for a program in itself when the digit after this, 0, is a 1 (its documentation, "SEA"). */
 const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
 
-/** Bundles the relay into one file as relay.vite.config.ts does. @param format es, or cjs, which an executable needs */
-async function bundle(folder, format, name) {
+/** An older Node.js would stop at a module that it lacks, in words for programmers. */
+const VERSION_CHECK = `if (parseInt(process.versions.node) < 24) {
+  console.error(
+    'signet-relay needs Node.js 24 or later, and this is ' + process.versions.node + '. ' +
+      'Install a newer one, or use the executable signet-relay, which needs none.',
+  );
+  process.exit(1);
+}`;
+
+/** Bundles the relay into signet-relay.cjs as relay.vite.config.ts does: of the two formats the one that an executable
+ * can be made of, and that runs line by line, the check of the version first. */
+async function bundle(folder) {
   await build({
     root,
     configFile: join(root, 'relay.vite.config.ts'),
@@ -37,7 +47,9 @@ async function bundle(folder, format, name) {
     build: {
       outDir: folder,
       emptyOutDir: true,
-      rolldownOptions: { output: { format, entryFileNames: name } },
+      rolldownOptions: {
+        output: { format: 'cjs', entryFileNames: 'signet-relay.cjs', banner: VERSION_CHECK },
+      },
     },
   });
 }
@@ -46,8 +58,8 @@ async function bundle(folder, format, name) {
 async function makeArchive(work, output) {
   const name = `signet-relay-${version}`;
   const folder = join(work, name);
-  await bundle(folder, 'es', 'signet-relay.mjs');
-  chmodSync(join(folder, 'signet-relay.mjs'), 0o755);
+  await bundle(folder);
+  chmodSync(join(folder, 'signet-relay.cjs'), 0o755);
   for (const resource of RESOURCES) copyFileSync(join(root, 'build/relay', resource), join(folder, resource));
   copyFileSync(join(root, 'LICENSE'), join(folder, 'LICENSE'));
   // The same files make the same archive, with GNU tar; others don't know these options.
@@ -64,7 +76,7 @@ async function makeArchive(work, output) {
 /** signet-relay, with Node.js and the relay in one file; beside it the licences of all that is inside. */
 async function makeExecutable(work, output) {
   const folder = join(work, 'executable');
-  await bundle(folder, 'cjs', 'signet-relay.cjs');
+  await bundle(folder);
   const configuration = join(folder, 'sea.json');
   const blob = join(folder, 'sea.blob');
   writeFileSync(

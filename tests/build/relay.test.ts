@@ -116,13 +116,13 @@ describe.runIf(process.platform === 'linux')('dist:relay', () => {
         'README.md',
         'signet-relay.1',
         'signet-relay.env',
-        'signet-relay.mjs',
+        'signet-relay.cjs',
         'signet-relay.service',
       ].sort(),
     );
     expect(readFileSync(join(inside, 'LICENSES.md'), 'utf8')).toContain('commander');
     // As README.md installs it: a link on the path, to a file that is found by its own name alone.
-    const program = join(inside, 'signet-relay.mjs');
+    const program = join(inside, 'signet-relay.cjs');
     expect(statSync(program).mode & 0o111).toBe(0o111);
     const bin = temporaryFolder();
     symlinkSync(program, join(bin, 'signet-relay'));
@@ -131,6 +131,15 @@ describe.runIf(process.platform === 'linux')('dist:relay', () => {
     const options = { cwd: temporaryFolder(), env: { PATH: bin }, encoding: 'utf8' } as const;
     expect(execFileSync('/usr/bin/env', ['signet-relay', '--version'], options)).toBe(`${version}\n`);
     expect(execFileSync('/usr/bin/env', ['signet-relay', 'invite', '--help'], options)).toContain('--qr');
+    // As Debian has it: too old, and told so before anything is asked of it that it doesn't know.
+    const older = join(folder, 'older.cjs');
+    const versions = `{ value: { ...process.versions, node: '20.20.2' } }`;
+    writeFileSync(older, `Object.defineProperty(process, 'versions', ${versions});`);
+    const refused = spawnSync(process.execPath, ['--require', older, program, 'serve'], options);
+    expect(refused).toMatchObject({ status: 1, stdout: '' });
+    expect(refused.stderr).toMatch(
+      /^signet-relay needs Node\.js 24 or later, and this is 20\.20\.2\. .*\.\n$/,
+    );
   });
 
   test('beside the executable lie the licences of all that is in it', () => {
