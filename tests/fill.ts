@@ -1,7 +1,7 @@
 // Fills a profile's database as a long life with Signet would: by the messenger's own parts, without a relay.
 import { randomBytes } from 'node:crypto';
 import { loadAccount } from '../main/messenger/account.ts';
-import { Contacts } from '../main/messenger/contacts.ts';
+import { pinInviter } from '../main/messenger/contacts.ts';
 import { Database } from '../main/messenger/database.ts';
 import { systemKeychain } from '../main/messenger/keychain.ts';
 import { type MessageState, Messages, type NoticeKind } from '../main/messenger/messages.ts';
@@ -34,17 +34,10 @@ export async function fillProfile(
   try {
     const account = await loadAccount(database, systemKeychain, () => {});
     const messages = new Messages(database, account.storage);
-    const contacts = new Contacts(
-      database,
-      () => Promise.reject(new Error('There is no relay.')),
-      () => false,
-      Date.now,
-      () => {},
-    );
     database.run('UPDATE account SET registered = 1');
     const envelope = await sampleEnvelope(account);
     for (const { contact, verified, isOffered, lines } of pasts) {
-      contacts.pin(contact, randomBytes(32));
+      pinInviter(database, { name: contact, identity: randomBytes(32) }, Date.now);
       if (!verified)
         database.run('UPDATE contacts SET verified = NULL, verified_at = NULL WHERE name = ?', contact);
       if (isOffered) database.run('UPDATE contacts SET offered = ? WHERE name = ?', randomBytes(32), contact);

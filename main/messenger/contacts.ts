@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { sha256 } from '../../protocol/envelope.ts';
 import { Failure } from '../../protocol/failures.ts';
 import type { RelayFrame } from '../../protocol/frames.ts';
+import type { Invite } from '../../protocol/invite.ts';
 import { importPublicKey, type PublicKey } from '../../protocol/public-key.ts';
 import type { Database, Row } from './database.ts';
 import { checkIntroduction, type Introduction } from './introduction.ts';
@@ -25,6 +26,47 @@ export type Recipient = { name: string; fingerprint: Buffer; receptionKey: Publi
 export type ChainEnd = { chain: Buffer; sequence: number; previous: Buffer };
 
 type Lookup = (name: string) => Promise<Extract<RelayFrame, { type: 'user' }>>;
+
+/** Pins the identity of whoever an invite is from, as verified; that needs no keys of one's own.
+ * @returns the name, unless that is oneself @throws Failure `identity-changed` */
+export function pinInviter(
+  database: Database,
+  inviter: Invite['inviter'],
+  now: () => number,
+): string | undefined {
+  if (!inviter) return undefined;
+  const { name, identity } = inviter;
+  if (database.get('SELECT name FROM account WHERE name = ?', name)) return undefined;
+  const existing = database.get('SELECT fingerprint, verified FROM contacts WHERE name = ?', name);
+  if (!existing) insert(database, { name, fingerprint: identity, identityKey: null, verifiedAt: now() });
+  else if (!(existing['fingerprint'] as Buffer).equals(identity)) throw changed(name);
+  else if (!existing['verified']) {
+    database.run(`UPDATE contacts SET verified = 'invite', verified_at = ? WHERE name = ?`, now(), name);
+  }
+  return name;
+}
+
+type NewContact = {
+  name: string;
+  fingerprint: Buffer;
+  identityKey: Buffer | null;
+  /** When an invite has verified it, if one has. */
+  verifiedAt: number | null;
+};
+
+function insert(database: Database, { name, fingerprint, identityKey, verifiedAt }: NewContact): void {
+  database.run(
+    `INSERT INTO contacts (name, fingerprint, identity_key, verified, verified_at, chain, previous)
+     VALUES (?, ?, ?, ?, ?, ?, ?)`,
+    name,
+    fingerprint,
+    identityKey,
+    verifiedAt === null ? null : 'invite',
+    verifiedAt,
+    randomBytes(8),
+    Buffer.alloc(32),
+  );
+}
 
 export class Contacts {
   readonly #database: Database;
@@ -105,22 +147,6 @@ export class Contacts {
     return this.#import(this.#row(name)!['identity_key'] as Buffer);
   }
 
-  /** Pins an identity before it was ever looked up. @param fingerprint 32 bytes, from an invite */
-  pin(name: string, fingerprint: Buffer): void {
-    const existing = this.#row(name);
-    if (existing) {
-      if (!(existing['fingerprint'] as Buffer).equals(fingerprint)) throw changed(name);
-      if (!existing['verified'])
-        this.#database.run(
-          `UPDATE contacts SET verified = 'invite', verified_at = ? WHERE name = ?`,
-          this.#now(),
-          name,
-        );
-    } else {
-      this.#insert(name, fingerprint, null, 'invite');
-    }
-  }
-
   /** Whom to seal to. Asks the relay once a connection; offline, what is known will do until it expires.
    * @param anew asks in any case: what is known has turned out to be old
    * @throws Failure `unknown-user`, `identity-changed`, `identity-invalid`, `reception-key-...`, `offline` */
@@ -161,7 +187,8 @@ export class Contacts {
     const row = this.#row(name);
     if (!row) {
       this.#assertNobodyElses(name, identity.fingerprint);
-      this.#insert(name, identity.fingerprint, identity.spki, null);
+      const { fingerprint, spki } = identity;
+      insert(this.#database, { name, fingerprint, identityKey: spki, verifiedAt: null });
     } else if (!(row['fingerprint'] as Buffer).equals(identity.fingerprint)) {
       this.#database.run('UPDATE contacts SET offered = ? WHERE name = ?', identity.fingerprint, name);
       this.#onChanged(name);
@@ -222,20 +249,6 @@ export class Contacts {
     );
     if (!other) return;
     throw new Failure('identity-invalid', `The relay shows one person under two names, ${name} being one.`);
-  }
-
-  #insert(name: string, fingerprint: Buffer, identityKey: Buffer | null, verified: 'invite' | null): void {
-    this.#database.run(
-      `INSERT INTO contacts (name, fingerprint, identity_key, verified, verified_at, chain, previous)
-       VALUES (?, ?, ?, ?, ?, ?, ?)`,
-      name,
-      fingerprint,
-      identityKey,
-      verified,
-      verified && this.#now(),
-      randomBytes(8),
-      Buffer.alloc(32),
-    );
   }
 
   /** A connection that is dying must not keep a message from the outbox. */

@@ -3,11 +3,11 @@ import { EventEmitter } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Failure } from '../../protocol/failures.ts';
 import { USER_NAME_PATTERN, USER_NAME_RULE } from '../../protocol/fields.ts';
-import { encodeInvite, type Invite } from '../../protocol/invite.ts';
+import { encodeInvite } from '../../protocol/invite.ts';
 import { safetyNumber } from '../../protocol/safety-number.ts';
 import { type Account, type Joining, loadAccount, markRegistered, type Progress, settle } from './account.ts';
 import { type Ask, Connection, type ConnectionState, type Trouble } from './connection.ts';
-import { type ContactSummary, Contacts } from './contacts.ts';
+import { type ContactSummary, Contacts, pinInviter } from './contacts.ts';
 import { Conversations } from './conversations.ts';
 import { Database } from './database.ts';
 import { Dispatch } from './dispatch.ts';
@@ -82,9 +82,10 @@ export class Messenger extends EventEmitter<Events> {
     const database = new Database(directory);
     try {
       const invite = settle(database, joining);
+      // Before the keys, which may have to wait for a keychain: the invite may not be seen again.
+      pinInviter(database, invite?.inviter, now);
       const account = await loadAccount(database, keychain, onProgress);
       const messenger = new Messenger(database, account, now);
-      messenger.#trustInviter(invite);
       if (await messenger.#receptionKeys.rotate()) onProgress({ step: 4, of: 4 });
       return messenger;
     } catch (error) {
@@ -187,7 +188,11 @@ export class Messenger extends EventEmitter<Events> {
    * @returns who invites @throws Failure `invite-invalid`, `profile-differs`, `identity-changed` */
   acceptInvite(link: string): string | undefined {
     const invite = settle(this.#database, { invite: link })!;
-    const inviter = this.#trustInviter(invite);
+    const inviter = pinInviter(this.#database, invite.inviter, this.#now);
+    if (inviter !== undefined) {
+      this.#messages.touch();
+      this.emit('conversationChanged', inviter);
+    }
     this.#account.relays = invite.relays;
     this.lookAt(invite.relays);
     return inviter;
@@ -343,15 +348,6 @@ export class Messenger extends EventEmitter<Events> {
   #assertOther(name: string): void {
     if (!USER_NAME_PATTERN.test(name)) throw new Failure('name-invalid', USER_NAME_RULE);
     if (name === this.name) throw new Failure('name-invalid', 'That is your own name. Name somebody else.');
-  }
-
-  #trustInviter(invite: Invite | undefined): string | undefined {
-    const inviter = invite?.inviter;
-    if (!inviter || inviter.name === this.name) return undefined;
-    this.#contacts.pin(inviter.name, inviter.identity);
-    this.#messages.touch();
-    this.emit('conversationChanged', inviter.name);
-    return inviter.name;
   }
 
   #advance(contact: string, id: Buffer, state: 'sent' | 'failed'): void {

@@ -151,12 +151,16 @@ test('an identity outlives every state of its keychain, and is never replaced', 
 
   // A first start without a keychain makes nothing that would be in the way later.
   const noBus = failing('keychain-no-bus', /no D-Bus session.*Log in to a desktop.*dbus-run-session/);
-  expect(await refusal(login, joining)).toEqual(noBus);
+  expect(await refusal(login, [...profile, '--name', 'alice', '--invite', bob.invite()])).toEqual(noBus);
 
   let keyring = await openKeyring(bus, true);
   const alice = client(bus, joining);
   const { fingerprint } = await heard(alice, { event: 'ready' });
   await heard(alice, { event: 'connection', state: 'online' });
+  // Whom the first invite was from is still known to be the right one, though the second says nothing of it.
+  tell(alice, { do: 'contacts' });
+  const { contacts } = await heard(alice, { event: 'contacts' });
+  expect(contacts).toMatchObject([{ name: 'bob', verified: 'invite', fingerprint: bob.fingerprint }]);
   tell(alice, { do: 'send', to: 'bob', text: 'Before' });
   await heard(alice, { event: 'state', state: 'delivered' });
   tell(alice, { do: 'quit' });
