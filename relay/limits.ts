@@ -3,7 +3,7 @@
 export type Limits = {
   connections: number;
   connectionsPerAddress: number;
-  /** Milliseconds from connecting to being signed in. */
+  /** Milliseconds for each step towards being signed in: TLS, the upgrade to WebSocket, the sign-in. */
   signInTime: number;
   /** A connection may spend `burst` at once and `perSecond` in the long run; see costs. */
   burst: number;

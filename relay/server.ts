@@ -1,6 +1,6 @@
 // Composes the relay: TLS, WebSocket, directory, mailbox; and knows who is connected.
 import { createServer } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { backup } from 'node:sqlite';
 import type { Logger } from 'pino';
 import { WebSocketServer } from 'ws';
@@ -11,6 +11,7 @@ import { ownCertificate, type Certificate } from './certificate.ts';
 import { Client } from './client.ts';
 import { openDatabase } from './database.ts';
 import { Directory } from './directory.ts';
+import { openDoor } from './door.ts';
 import { defaultLimits, type Limits } from './limits.ts';
 import { Mailbox } from './mailbox.ts';
 import { networkOf, type Office, openRoom } from './office.ts';
@@ -58,6 +59,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
       minVersion: 'TLSv1.3',
       handshakeTimeout: limits.signInTime,
     });
+    const door = openDoor(server, limits, log, now);
     server.on('request', (_request, response) => {
       response.writeHead(426, { Connection: 'close', Upgrade: 'websocket', 'Content-Type': 'text/plain' });
       response.end('This is a Signet relay. Open the Signet app to join it.\n');
@@ -79,16 +81,13 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     // The server's own errors (a port in use) come through its 'error' event below, too.
     sockets.on('error', () => {});
     sockets.on('connection', (socket, request) => {
+      door.passed(request.socket);
       const address = request.socket.remoteAddress ?? '';
       const client = new Client(socket, office, address);
       if (!room.enter(client, address)) {
         log.warn({ network: networkOf(address) }, 'too many connections, refusing');
         client.close(1013, 'busy');
       }
-    });
-    const raw = new Set<Socket>();
-    server.on('connection', (socket: Socket) => {
-      raw.add(socket.on('close', () => raw.delete(socket)));
     });
 
     await new Promise<void>((resolve, reject) => {
@@ -106,7 +105,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
       clearInterval(expiry);
       const closed = new Promise((resolve) => server.close(resolve));
       room.everybody((client) => client.close(1001, ''));
-      const impatience = setTimeout(() => raw.forEach((socket) => socket.destroy()), 1000);
+      const impatience = setTimeout(() => door.slam(), 1000);
       await closed;
       clearTimeout(impatience);
       mailbox.close();

@@ -3,12 +3,12 @@ import { once } from 'node:events';
 import { type IncomingMessage } from 'node:http';
 import { createServer, type AddressInfo } from 'node:net';
 import { request } from 'node:https';
-import { connect } from 'node:tls';
+import { connect, type TLSSocket } from 'node:tls';
 import { pino } from 'pino';
 import { expect, test, vi } from 'vitest';
 import { sha256 } from '../../protocol/envelope.ts';
 import { networkOf } from '../../relay/office.ts';
-import { startRelay } from '../../relay/server.ts';
+import { type Relay, startRelay } from '../../relay/server.ts';
 import { afterwards, openRelay, temporaryFolder, until } from '../town.ts';
 import { alice, bob, letter, mallory, receptionSpkis, Wire } from './wire.ts';
 
@@ -87,6 +87,46 @@ test('a connection without a sign-in ends, one with it stays', async () => {
   expect(await stranger.closed).toEqual({ code: 1008, reason: 'not-signed-in' });
   expect(await member.ask({ type: 'lookup', user: 'alice' })).toMatchObject({ type: 'user' });
 });
+
+/** A connection that has come through TLS, and says nothing. */
+async function silent(relay: Relay): Promise<TLSSocket> {
+  const socket = connect({ port: relay.port, host: '127.0.0.1', rejectUnauthorized: false });
+  socket.on('error', () => {});
+  afterwards(() => socket.destroy());
+  await new Promise((resolve) => socket.on('secureConnect', resolve).on('close', resolve));
+  return socket;
+}
+
+test('a connection that never says what it wants ends', async () => {
+  const relay = await openRelay({ limits: { signInTime: 500 } });
+  const member = await Wire.signedIn(relay, alice);
+  const [socket, asking] = [await silent(relay), await silent(relay)];
+  asking.write('GET / HTTP/1.1\r\n');
+  await Promise.all([once(socket, 'close'), once(asking, 'close')]);
+  expect(await member.ask({ type: 'lookup', user: 'alice' })).toMatchObject({ type: 'user' });
+});
+
+test.for(['connectionsPerAddress', 'connections'])(
+  'far over %s, a socket is cut off before TLS, and the log says so a few times',
+  async (limit) => {
+    let text = '';
+    const log = pino({ level: 'warn' }, { write: (line: string) => (text += line) });
+    const relay = await openRelay({ limits: { [limit]: 3 }, log, now: () => 0 });
+    const held = [];
+    for (let i = 0; i < 6; i++) held.push(await silent(relay));
+    expect(held.filter((socket) => socket.destroyed)).toEqual([]);
+    for (let i = 0; i < 20; i++) {
+      const refused = await silent(relay);
+      expect([refused.destroyed, refused.getProtocol()]).toEqual([true, null]);
+    }
+    const lines = text.match(/too many sockets, refusing/g);
+    expect(lines).toHaveLength(10);
+    expect(text).not.toContain('127.0.0.1');
+    // Who leaves makes room.
+    held[0]!.destroy();
+    await until(async () => !(await silent(relay)).destroyed);
+  },
+);
 
 test('one address registers so many names, and then some more with time', async () => {
   let now = Date.now();
