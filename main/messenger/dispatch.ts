@@ -48,13 +48,17 @@ export class Dispatch {
   async sendText(to: string, text: string): Promise<MessageRow> {
     const body = encodeText(text);
     const id = randomBytes(16);
+    const { database } = this.#parts;
+    const draft = database.get('SELECT row FROM drafts WHERE contact = ?', to)?.['row'];
     return this.#inLane(to, async () => {
       const [stored, envelope] = await Promise.all([
         this.#parts.messages.sealText(body),
         this.#seal(to, id, { type: messageTypes.text, body }),
       ]);
-      return this.#post(to, id, envelope, () =>
-        this.#parts.messages.insert({
+      return this.#post(to, id, envelope, () => {
+        // This is what has become of it, and must not come back as one, whenever Signet ends. A newer one stays.
+        if (draft) database.run('DELETE FROM drafts WHERE contact = ? AND row = ?', to, draft);
+        return this.#parts.messages.insert({
           ...stored,
           id,
           contact: to,
@@ -63,8 +67,8 @@ export class Dispatch {
           state: 'pending',
           sentAt: envelope.sentAt,
           envelope: envelope.bytes,
-        }),
-      );
+        });
+      });
     });
   }
 

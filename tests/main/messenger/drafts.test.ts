@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
 import type { Messenger } from '../../../main/messenger/messenger.ts';
 import { encodeInvite } from '../../../protocol/invite.ts';
-import { openPerson } from '../../town.ts';
+import { arrive, openPerson, openRelay } from '../../town.ts';
 import { textTraces } from '../../traces.ts';
 
 /** Nobody answers there, and drafts need nobody. */
@@ -81,4 +81,19 @@ test('drafts that were swapped on the disk are told as damaged', async () => {
   const { conversations } = await openAlice(alice.directory);
   await expect(conversations.draft('bob')).rejects.toMatchObject({ code: 'database-damaged' });
   expect(await conversations.draft('carol')).toBe('for carol');
+});
+
+test('what was sent is no draft any more, whenever Signet ends; what was begun after it stays one', async () => {
+  const relay = await openRelay();
+  const [alice] = await Promise.all([arrive('alice', relay), arrive('bob', relay)]);
+  await alice.saveDraft('bob', 'Are you');
+  await alice.send('bob', 'Are you there?');
+  // By then nobody has emptied it.
+  expect(alice.conversations.get('bob')).toMatchObject({ hasDraft: false });
+
+  await alice.saveDraft('bob', 'And');
+  const sending = alice.send('bob', 'And now?');
+  await alice.saveDraft('bob', 'Or');
+  await sending;
+  expect(await alice.conversations.draft('bob')).toBe('Or');
 });
