@@ -1,6 +1,6 @@
 // Starting with the computer, into the tray: a login item where the system has those, else a file of the desktop's.
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve, sep } from 'node:path';
 import { app } from 'electron';
 import { Failure } from '../protocol/failures.ts';
@@ -47,9 +47,11 @@ export class Autostart {
   }
 
   get isOn(): boolean {
-    return process.platform === 'linux'
-      ? existsSync(this.#desktopFile)
-      : app.getLoginItemSettings(this.#login).openAtLogin;
+    if (process.platform === 'linux') return startsSomething(this.#desktopFile);
+    const { openAtLogin, launchItems } = app.getLoginItemSettings(this.#login);
+    if (process.platform !== 'win32') return openAtLogin;
+    // That one is of an entry without a name of its own. Windows keeps apart what its Task Manager has switched off.
+    return launchItems.some(({ name, enabled }) => name === this.#login.name && enabled);
   }
 
   /** @throws Failure `folder-unusable` */
@@ -78,6 +80,16 @@ export class Autostart {
     } catch (error) {
       console.error('Starting with the computer could not be renewed:', error);
     }
+  }
+}
+
+/** A desktop's own settings may switch an entry off and leave it there. */
+function startsSomething(desktopFile: string): boolean {
+  try {
+    return !/^(Hidden=true|X-GNOME-Autostart-enabled=false)$/m.test(readFileSync(desktopFile, 'utf8'));
+  } catch {
+    // None, or one that nobody can read.
+    return false;
   }
 }
 

@@ -221,11 +221,18 @@ class App extends Emitter {
     records.loginItem = loginItem;
   }
 
+  /** On Windows, `openAtLogin` is of the entry that has no name but the AppUserModelID; `launchItems` are all. */
   getLoginItemSettings(): Electron.LoginItemSettings {
-    const { openAtLogin = false } = records.loginItem as Electron.Settings;
+    const { openAtLogin = false, name, path = '', args = [] } = records.loginItem as Electron.Settings;
     const opened = { wasOpenedAtLogin: false, wasOpenedAsHidden: false, restoreState: false };
-    const known = { executableWillLaunchAtLogin: openAtLogin, launchItems: [], status: 'enabled' as const };
-    return { openAtLogin, ...opened, ...known };
+    const launchItem = { name: name ?? '', path, args, scope: 'user' as const, enabled: openAtLogin };
+    return {
+      ...opened,
+      openAtLogin: openAtLogin && (process.platform !== 'win32' || name === undefined),
+      executableWillLaunchAtLogin: openAtLogin,
+      launchItems: openAtLogin ? [launchItem] : [],
+      status: 'enabled',
+    };
   }
 
   setAppUserModelId = (): void => {};
