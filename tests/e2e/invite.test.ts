@@ -1,12 +1,15 @@
 // How an invite gets from one desk to another: as a link, as a picture of a QR code, by a click on it.
+import { randomBytes } from 'node:crypto';
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { encodeInvite } from '../../protocol/invite.ts';
 import { temporaryFolder } from '../town.ts';
 import {
   arriveAtDesk,
   composer,
   type Desk,
+  freePort,
   openDesk,
   openRelayProcess,
   rowOf,
@@ -92,6 +95,21 @@ test('a link that is opened fills in the invite; for somebody who has joined, it
   await dave.page.getByText('The invite is for another relay than the one this profile is on.').waitFor();
   await write(dave, 'alice', 'still on the same relay');
   await ticked(dave, 'still on the same relay', 'Delivered');
+});
+
+test('a link that is opened while one is joining fills in the invite if that fails', async () => {
+  const relay = await openRelayProcess();
+  const { page, openUrl } = await openDesk();
+  const gone = encodeInvite({ relays: [`127.0.0.1:${await freePort()}`], key: randomBytes(32) });
+  await page.getByLabel('Your name').fill('alice');
+  await page.getByLabel('Invite', { exact: true }).fill(gone);
+  await page.getByRole('button', { name: 'Join' }).click();
+  await page.getByRole('progressbar').waitFor();
+  await openUrl(relay.invite);
+  await page.getByRole('progressbar').waitFor({ state: 'hidden' });
+  await expect.poll(() => page.getByLabel('Invite', { exact: true }).inputValue()).toBe(relay.invite);
+  await page.getByRole('button', { name: 'Join' }).click();
+  await page.getByText('You are alice').waitFor();
 });
 
 test('a member whose relay has moved pastes an invite to where it is now', async () => {
