@@ -85,6 +85,8 @@ export class Updates extends EventEmitter<{ changed: [update: Update] }> {
   #wanted: boolean;
   #state: Update;
   #cancel: (() => void) | undefined;
+  /** electron-updater does one thing at a time: who asks meanwhile gets that one's end, though it was called off. */
+  #turn: Promise<void> = Promise.resolve();
 
   constructor({ place, wanted, load = loadUpdater }: Options) {
     super();
@@ -105,7 +107,8 @@ export class Updates extends EventEmitter<{ changed: [update: Update] }> {
     setInterval(() => void this.check(), AGAIN_MS);
   }
 
-  /** The user wants updates, or no longer does: then also none that is ready already. */
+  /** The user wants updates, or no longer does: then also none that is ready already, but on macOS, which has taken
+   * that over by then. */
   async want(wanted: boolean): Promise<void> {
     if (this.#hindrance !== null || wanted === this.#wanted) return;
     this.#wanted = wanted;
@@ -119,6 +122,11 @@ export class Updates extends EventEmitter<{ changed: [update: Update] }> {
   async check(): Promise<void> {
     if (this.#state.name !== 'idle' && this.#state.name !== 'failed') return;
     const checking = this.#become({ name: 'checking' });
+    await (this.#turn = this.#turn.then(() => this.#fetch(checking)));
+  }
+
+  async #fetch(checking: Update): Promise<void> {
+    if (this.#state !== checking) return;
     // A step counts only as long as nothing else has happened: the user may have changed their mind.
     let own: Update = checking;
     const go = (next: Update): void => {
