@@ -1,6 +1,7 @@
 // What is opened outside of Signet: https and mail addresses, after the user has seen where they lead.
-import { type BrowserWindow, dialog, shell } from 'electron';
+import { shell } from 'electron';
 import { Failure } from '../protocol/failures.ts';
+import type { Ask } from './window.ts';
 
 /** What fits into a dialog. */
 const MAX_CHARACTERS = 1024;
@@ -22,18 +23,17 @@ function check(text: string): URL {
 /** Windows cuts off a longer line that it can't break: https://github.com/electron/electron/issues/26704. */
 const inLines = (text: string): string => text.match(/.{1,50}/gu)?.join('\n') ?? '';
 
-/** @param window whose dialog it is @returns what asks the user, and opens what was agreed to */
-export function linkOpener(window: () => BrowserWindow | undefined): (address: string) => Promise<void> {
+/** @returns what asks the user, and opens what was agreed to */
+export function linkOpener(ask: Ask): (address: string) => Promise<void> {
   let asking = false;
   return async (address) => {
     const url = check(address);
-    const parent = window();
     // One question at a time: a page can't bury the user in them.
-    if (asking || !parent) return;
+    if (asking) return;
     asking = true;
     try {
       const isMail = url.protocol === 'mailto:';
-      const { response } = await dialog.showMessageBox(parent, {
+      const answer = await ask({
         type: 'question',
         title: 'Signet',
         message: inLines(isMail ? `Write a mail to ${url.pathname}?` : `Open a page of ${url.host}?`),
@@ -43,7 +43,7 @@ export function linkOpener(window: () => BrowserWindow | undefined): (address: s
         cancelId: 1,
         noLink: true,
       });
-      if (response !== 0) return;
+      if (answer !== 0) return;
       await shell.openExternal(url.href).catch((cause: unknown) => {
         const program = isMail ? 'mail program' : 'browser';
         throw new Failure(

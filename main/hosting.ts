@@ -11,12 +11,14 @@ import { encodeInvite, splitAddress } from '../protocol/invite.ts';
 import { HostedRelay } from './hosted-relay.ts';
 import type { Profile } from './profile.ts';
 import type { Settings } from './settings.ts';
+import type { Ask } from './window.ts';
 
 type Options = {
   /** The bundled relay. */
   program: string;
   profile: Profile;
   settings: Settings;
+  ask: Ask;
   onChanged: () => void;
 };
 
@@ -29,6 +31,7 @@ export class Hosting {
   readonly #data: string;
   readonly #profile: Profile;
   readonly #settings: Settings;
+  readonly #ask: Ask;
   /** What starts and ends the relay does so one after the other. */
   readonly #inTurn = pLimit(1);
   /** Where the relay is, or was when it last ran, until hosting ends. */
@@ -37,11 +40,12 @@ export class Hosting {
   #isClosing = false;
   #restoring: Promise<void> | undefined;
 
-  constructor({ program, profile, settings, onChanged }: Options) {
+  constructor({ program, profile, settings, ask, onChanged }: Options) {
     this.#data = join(profile.directory, 'relay');
     this.#relay = new HostedRelay(program, this.#data);
     this.#profile = profile;
     this.#settings = settings;
+    this.#ask = ask;
     this.#relay.on('changed', () => {
       const { key, port } = this.#relay.state;
       if (key) {
@@ -156,7 +160,7 @@ export class Hosting {
     await this.#restoring;
     const { others } = this.shown;
     if (others === 0) return true;
-    const { response } = await dialog.showMessageBox({
+    const answer = await this.#ask({
       type: 'warning',
       message:
         others === 1 ? 'Somebody is connected to your relay' : `${others} others are connected to your relay`,
@@ -167,7 +171,7 @@ export class Hosting {
       cancelId: 1,
       ...(given && { signal: given }),
     });
-    return response === 0;
+    return answer === 0;
   }
 
   /** @returns whether a backup was made */
@@ -211,7 +215,7 @@ export class Hosting {
 
   async #mayReplace(): Promise<boolean> {
     if (!existsSync(join(this.#data, 'relay.sqlite'))) return true;
-    const { response } = await dialog.showMessageBox({
+    const answer = await this.#ask({
       type: 'warning',
       message: 'Replace the relay on this computer?',
       detail:
@@ -221,7 +225,7 @@ export class Hosting {
       defaultId: 1,
       cancelId: 1,
     });
-    return response === 0;
+    return answer === 0;
   }
 
   /** Whether this profile is on the relay that runs here. */

@@ -24,7 +24,7 @@ import { Profile } from './profile.ts';
 import { Settings } from './settings.ts';
 import { TrayIcon } from './tray.ts';
 import { Updates } from './updates.ts';
-import { openWindow, showWindow } from './window.ts';
+import { type Ask, askOver, openWindow, showWindow } from './window.ts';
 
 /** How long quitting waits for what is being sealed and stored; never for the network. */
 const QUIT_MS = 5000;
@@ -95,11 +95,12 @@ function start(startedWith: string | null): void {
   const showInTray = (): void => {
     tray?.show({ unread, hosting: hosting.shown.state === 'on' ? hosting.shown.others : null });
   };
+  const ask: Ask = (question) => askOver(window, question);
   const hosting = new Hosting({
     program: app.isPackaged
       ? join(process.resourcesPath, 'relay', 'index.mjs')
       : join(import.meta.dirname, '../relay/index.mjs'),
-    ...{ profile, settings },
+    ...{ profile, settings, ask },
     onChanged: () => {
       tell('hostingChanged', hosting.shown);
       showInTray();
@@ -139,10 +140,13 @@ function start(startedWith: string | null): void {
   });
   updates.on('changed', (update) => tell('updateChanged', update));
   const pageLeft = Promise.withResolvers<void>();
-  const links = openLinks(startedWith, () => tell('inviteOpened', null));
+  const links = openLinks(startedWith, () => {
+    open();
+    tell('inviteOpened', null);
+  });
   const handlers = handlersFor({
     ...{ profile, settings, hosting, autostart, updates },
-    openLink: linkOpener(() => window),
+    openLink: linkOpener(ask),
     openedInvite: links.give,
     onLeft: () => pageLeft.resolve(),
     onLooked: (contact) => {

@@ -23,7 +23,9 @@ export function openLinks(first: string | null, onTaken: () => void): Links {
     waiting = link;
     onTaken();
   };
-  if (app.isPackaged) app.setAsDefaultProtocolClient(SCHEME);
+  // A portable program runs from where it was unpacked to for this once.
+  const program = process.env['PORTABLE_EXECUTABLE_FILE'] ?? process.execPath;
+  if (app.isPackaged) app.setAsDefaultProtocolClient(SCHEME, program);
   // How macOS hands them over; also the first, before the app is ready.
   app.on('open-url', (event, link) => {
     event.preventDefault();

@@ -1,5 +1,6 @@
 // The one window: a sandboxed page that can go nowhere else. Closing it leaves Signet in the tray, if so chosen.
-import { app, BrowserWindow, nativeTheme, type Rectangle, screen, type Session, session } from 'electron';
+import { app, BrowserWindow, dialog, type MessageBoxOptions, nativeTheme, screen, session } from 'electron';
+import type { Rectangle, Session } from 'electron';
 import { PAGE_URL, servePage } from './page.ts';
 import type { Place } from './settings.ts';
 
@@ -65,7 +66,10 @@ export function openWindow(options: Options): BrowserWindow {
     options.onPlaced({ ...window.getNormalBounds(), maximized: window.isMaximized() });
     if (!options.staysOnClose()) return;
     event.preventDefault();
-    window.hide();
+    // On macOS, a window that is hidden in full screen leaves a black one behind.
+    if (!window.isFullScreen()) return window.hide();
+    window.once('leave-full-screen', () => window.hide());
+    window.setFullScreen(false);
   });
   reviveAfterCrash(window, options.onBroken);
   void window.loadURL(PAGE_URL);
@@ -77,6 +81,20 @@ export function showWindow(window: BrowserWindow): void {
   if (window.isMinimized()) window.restore();
   window.show();
   window.focus();
+}
+
+/** Asks the user. @returns the number of the button */
+export type Ask = (question: MessageBoxOptions) => Promise<number>;
+
+/** Asks over the window where it is to be seen: on macOS a question of its own keeps everything waiting. */
+export async function askOver(
+  window: BrowserWindow | undefined,
+  question: MessageBoxOptions,
+): Promise<number> {
+  const { response } = await (window && !window.isDestroyed() && window.isVisible()
+    ? dialog.showMessageBox(window, question)
+    : dialog.showMessageBox(question));
+  return response;
 }
 
 /** The page needs no permission at all. */

@@ -60,7 +60,8 @@ function acts(electron: ElectronApplication): Acts {
     quit: () => electron.evaluate(({ app }) => app.quit()),
     closeWindow: (index = 0) =>
       electron.evaluate(({ BrowserWindow }, at) => BrowserWindow.getAllWindows()[at]?.close(), index),
-    openUrl: (url) => electron.evaluate(({ app }, to) => void app.emit('open-url', {}, to), url),
+    openUrl: (url) =>
+      electron.evaluate(({ app }, to) => void app.emit('open-url', { preventDefault() {} }, to), url),
     activate: () => electron.evaluate(({ app }) => void app.emit('activate', {}, false)),
     systemTheme: (theme) =>
       electron.evaluate(({ nativeTheme }, source) => void (nativeTheme.themeSource = source), theme),
