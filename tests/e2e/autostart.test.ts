@@ -3,6 +3,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import type * as Module from '../../main/autostart.ts';
 import { launch } from '../stand-in/fixture.ts';
 import { temporaryFolder } from '../town.ts';
 import { soon } from './soon.ts';
@@ -14,7 +15,7 @@ test('on Windows an entry is found again by its name, each profile has its own',
     (_electron, { print }) => {
       Object.defineProperty(process, 'platform', { value: 'win32' });
       const load = process.getBuiltinModule('node:module').createRequire(process.env['AUTOSTART']!);
-      const { Autostart } = load(process.env['AUTOSTART']!) as typeof import('../../main/autostart.ts');
+      const { Autostart } = load(process.env['AUTOSTART']!) as typeof Module;
       const [one, other] = [new Autostart(), new Autostart('C:\\Other profile')];
       print('none', one.isOn, other.isOn);
       one.set(true);
@@ -41,7 +42,7 @@ test('an entry that the desktop has switched off is off, and an update leaves it
     (_electron, { print }) => {
       const { readFileSync, writeFileSync } = process.getBuiltinModule('node:fs');
       const load = process.getBuiltinModule('node:module').createRequire(process.env['AUTOSTART']!);
-      const { Autostart } = load(process.env['AUTOSTART']!) as typeof import('../../main/autostart.ts');
+      const { Autostart } = load(process.env['AUTOSTART']!) as typeof Module;
       const file = process.env['ENTRY']!;
       const one = new Autostart();
       const text = readFileSync(file, 'utf8');
