@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Failure } from '../protocol/failures.ts';
 import { decodeInvite, encodeInvite } from '../protocol/invite.ts';
 import { asData, type Connection, type InviteSummary, type Stage } from '../preload/contract.ts';
-import { silent } from './messenger/connection.ts';
+import { silent } from './messenger/session.ts';
 import { dial } from './messenger/dial.ts';
 import { Messenger } from './messenger/messenger.ts';
 

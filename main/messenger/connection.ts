@@ -1,26 +1,12 @@
-// The connection to the relay: made again whenever it is lost, signed in, with requests and their answers.
+// The connection to the relay: made again whenever it is lost, and signed in.
 import { EventEmitter } from 'node:events';
-import { WebSocket } from 'ws';
 import { Failure, type RelayFailureCode, relayFailures } from '../../protocol/failures.ts';
-import { MAX_FRAME_BYTES } from '../../protocol/fields.ts';
-import {
-  type ClientFrame,
-  encodeClientFrame,
-  parseRelayFrame,
-  type RelayFrame,
-} from '../../protocol/frames.ts';
 import { backoff } from './backoff.ts';
-import { dial } from './dial.ts';
+import { type Ask, cutOff, type Ear, offline, Session } from './session.ts';
 
 export type ConnectionState = 'connecting' | 'online' | 'offline';
 /** final: no other attempt is made. */
 export type Trouble = { failure: Failure; final: boolean };
-
-type WithoutId<Frame> = Frame extends { id: number } ? Omit<Frame, 'id'> : never;
-export type Request = WithoutId<ClientFrame>;
-type Answer<Type extends RelayFrame['type']> = Extract<RelayFrame, { type: Type }>;
-/** Asks the relay; the answer has to be of the given type. */
-export type Ask = <Type extends RelayFrame['type']>(request: Request, type: Type) => Promise<Answer<Type>>;
 
 type Events = {
   state: [ConnectionState];
@@ -40,36 +26,21 @@ type Options = {
   random?: () => number;
 };
 
-const ANSWER_TIMEOUT_MS = 20_000;
-/** A ping each 15 s, an answer within 15 s: a dead peer is noticed in 30 s. */
-const HEARTBEAT_MS = 15_000;
 /** A connection that lasted this long was a good one: the backoff starts afresh, and any failure is told again. */
 const GOOD_MS = 5000;
-
 /** From here on the backoff has reached its cap. */
 const PATIENT_ATTEMPT = 6;
 
 const isRelayFailure = (reason: string): reason is RelayFailureCode => Object.hasOwn(relayFailures, reason);
-const offline = (): Failure => new Failure('offline', 'There is no connection to the relay now.');
-const cutOff = (cause?: unknown): Failure =>
-  new Failure(
-    'relay-unreachable',
-    'The relay ended the connection before the sign-in was done. Try again in a while; if it stays so, look at its log.',
-    { cause },
-  );
-/** It has the right key, and doesn't answer. */
-export const silent = (): Failure =>
-  new Failure(
-    'timeout',
-    'The relay takes the connection, but does not answer. Try again in a while; if it stays so, restart the relay.',
-  );
 
 export class Connection extends EventEmitter<Events> {
   readonly #options: Options;
-  readonly #asked = new Map<number, (frame: RelayFrame | Failure) => void>();
-  #socket: WebSocket | undefined;
+  readonly #ear: Ear = {
+    deliver: (from, envelope) => this.emit('deliver', from, envelope),
+    failure: (failure) => this.#report(failure),
+  };
+  #session: Session | undefined;
   #state: ConnectionState = 'offline';
-  #lastId = 0;
   #attempt = 0;
   #running = false;
   #retry: NodeJS.Timeout | undefined;
@@ -104,14 +75,12 @@ export class Connection extends EventEmitter<Events> {
   stop(): void {
     this.#running = false;
     clearTimeout(this.#retry);
-    this.#socket?.close(1000);
-    // The relay may be gone: its answer to the closing handshake isn't waited for.
     this.#drop();
   }
 
   /** Ends this connection and makes another, so that what wasn't acknowledged is delivered again. */
   restart(): void {
-    this.#socket?.terminate();
+    this.#session?.end();
   }
 
   /** Where to look for the relay from the next attempt on: host:port each. */
@@ -130,47 +99,18 @@ export class Connection extends EventEmitter<Events> {
 
   /** Stops reading while too much waits to be opened. */
   setReading(reading: boolean): void {
-    if (reading) this.#socket?.resume();
-    else this.#socket?.pause();
+    this.#session?.setReading(reading);
   }
 
-  /** Sends a request. @throws Failure the relay's, `offline`, or `timeout` */
+  /** Sends a request, once this user is signed in. */
   readonly ask: Ask = (request, type) => {
-    if (!this.online) return Promise.reject(offline());
-    return this.#ask(request, type);
+    if (!this.online || !this.#session) return Promise.reject(offline());
+    return this.#session.ask(request, type);
   };
 
   /** Tells the relay that a message is on this disk. @param message id, 16 bytes */
   acknowledge(from: string, message: Buffer): void {
-    if (this.online) this.#socket?.send(encodeClientFrame({ type: 'acknowledge', from, message }));
-  }
-
-  #ask<Type extends RelayFrame['type']>(request: Request, type: Type): Promise<Answer<Type>> {
-    const socket = this.#socket;
-    if (socket?.readyState !== WebSocket.OPEN) return Promise.reject(offline());
-    const id = ++this.#lastId;
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        settle(new Failure('timeout', 'The relay did not answer in time. Connecting anew.'));
-        socket.terminate();
-      }, ANSWER_TIMEOUT_MS);
-      const settle = (answer: RelayFrame | Failure): void => {
-        clearTimeout(timer);
-        this.#asked.delete(id);
-        if (answer instanceof Failure) return reject(answer);
-        if (answer.type === 'failure') return reject(Failure.fromRelay(answer.code));
-        if (answer.type === type) return resolve(answer as Answer<Type>);
-        reject(
-          new Failure(
-            'not-a-relay',
-            'The relay answered something else than what it was asked. It may be of another version: update the older one.',
-          ),
-        );
-        socket.terminate();
-      };
-      this.#asked.set(id, settle);
-      socket.send(encodeClientFrame({ ...request, id }));
-    });
+    if (this.online) this.#session?.acknowledge(from, message);
   }
 
   #setState(state: ConnectionState): void {
@@ -181,32 +121,22 @@ export class Connection extends EventEmitter<Events> {
 
   async #connect(): Promise<void> {
     this.#setState('connecting');
+    let session: Session | undefined;
     let since = 0;
-    let reason = '';
     let isReplaced = false;
     try {
-      const socket = await this.#open();
-      const closed = new Promise<void>((resolve) => {
-        socket.once('close', (_code, told) => {
-          reason = told.toString();
-          // Whoever waits for an answer, as the sign-in does, needn't wait until the time has run out.
-          if (socket === this.#socket) this.#forsake();
-          resolve();
-        });
-      });
-      try {
-        await this.#options.signIn((request, type) => this.#ask(request, type));
-        if (socket.readyState !== WebSocket.OPEN) throw offline();
-        since = performance.now();
-        this.#trouble = undefined;
-        this.#setState('online');
-        await closed;
-        throw offline();
-      } finally {
-        socket.terminate();
-      }
+      session = await this.#open();
+      await this.#options.signIn(session.ask);
+      if (!session.isOpen) throw offline();
+      since = performance.now();
+      this.#trouble = undefined;
+      this.#setState('online');
+      await session.closed;
+      throw offline();
     } catch (error) {
+      session?.end();
       // Why the relay has closed says more than that it has.
+      const reason = session?.reason ?? '';
       let failure = isRelayFailure(reason) ? Failure.fromRelay(reason) : Failure.from(error);
       if (failure.code === 'offline' && since === 0 && this.#running) failure = cutOff();
       isReplaced = failure.code === 'replaced';
@@ -227,6 +157,17 @@ export class Connection extends EventEmitter<Events> {
     this.#retry = setTimeout(() => void this.#connect(), backoff(this.#attempt++, this.#options.random));
   }
 
+  async #open(): Promise<Session> {
+    const { relays, relayKey } = this.#options;
+    const session = await Session.open(relays, relayKey, this.#ear);
+    if (!this.#running) {
+      session.end();
+      throw offline();
+    }
+    this.#session = session;
+    return session;
+  }
+
   #report(failure: Failure): void {
     // Being cut off is what the state tells; the same reason isn't told at every attempt.
     if (failure.code === 'offline' || failure.code === this.#lastFailure) return;
@@ -234,97 +175,10 @@ export class Connection extends EventEmitter<Events> {
     this.emit('failure', failure);
   }
 
-  async #open(): Promise<WebSocket> {
-    const tls = await dial(this.#options.relays, this.#options.relayKey);
-    const socket = new WebSocket('wss://relay/', {
-      createConnection: () => tls,
-      perMessageDeflate: false,
-      maxPayload: MAX_FRAME_BYTES,
-    });
-    await this.#upgrade(socket);
-    if (!this.#running) {
-      socket.terminate();
-      throw offline();
-    }
-    socket.on('error', () => socket.terminate());
-    // ws hands over one Buffer a message, unless told otherwise.
-    socket.on('message', (data: Buffer, isBinary) =>
-      this.#receive(socket, isBinary ? '' : data.toString('utf8')),
-    );
-    this.#watch(socket);
-    this.#socket = socket;
-    return socket;
-  }
-
-  #upgrade(socket: WebSocket): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const limit = setTimeout(() => {
-        reject(silent());
-        socket.terminate();
-      }, ANSWER_TIMEOUT_MS);
-      socket.once('open', () => {
-        clearTimeout(limit);
-        resolve();
-      });
-      socket.once('error', (cause: NodeJS.ErrnoException) => {
-        clearTimeout(limit);
-        if (cause.code === 'ECONNRESET') return reject(cutOff(cause));
-        reject(
-          new Failure(
-            'not-a-relay',
-            'What answers has the key of your relay, but is no Signet relay. Ask whoever runs the relay what else uses its key.',
-            { cause },
-          ),
-        );
-      });
-    });
-  }
-
-  /** Ends a connection whose peer has gone silent. */
-  #watch(socket: WebSocket): void {
-    let alive = true;
-    const timer = setInterval(() => {
-      // Paused, it can't hear an answer.
-      if (socket.isPaused) return;
-      if (!alive) return socket.terminate();
-      alive = false;
-      socket.ping();
-    }, HEARTBEAT_MS);
-    socket.on('pong', () => (alive = true));
-    socket.on('message', () => (alive = true));
-    socket.once('close', () => clearInterval(timer));
-  }
-
-  #receive(socket: WebSocket, text: string): void {
-    if (socket !== this.#socket) return;
-    try {
-      const frame = parseRelayFrame(text);
-      if (frame.type === 'deliver') {
-        this.emit('deliver', frame.from, frame.envelope);
-      } else if (frame.id !== undefined) {
-        this.#asked.get(frame.id)?.(frame);
-      } else if (frame.type === 'failure') {
-        this.#report(Failure.fromRelay(frame.code));
-      }
-    } catch {
-      this.#report(
-        new Failure(
-          'not-a-relay',
-          'The relay sent something that is not in the protocol. It may be of another version: update the older one.',
-        ),
-      );
-      socket.terminate();
-    }
-  }
-
   #drop(): void {
-    this.#socket = undefined;
+    const session = this.#session;
+    this.#session = undefined;
     this.#setState('offline');
-    this.#forsake();
-  }
-
-  /** Nothing that was asked will be answered any more. */
-  #forsake(): void {
-    for (const settle of [...this.#asked.values()]) settle(offline());
+    session?.leave();
   }
 }

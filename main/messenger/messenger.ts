@@ -6,7 +6,7 @@ import { USER_NAME_PATTERN, USER_NAME_RULE } from '../../protocol/fields.ts';
 import { encodeInvite } from '../../protocol/invite.ts';
 import { safetyNumber } from '../../protocol/safety-number.ts';
 import { type Account, type Joining, loadAccount, markRegistered, type Progress, settle } from './account.ts';
-import { type Ask, Connection, type ConnectionState, type Trouble } from './connection.ts';
+import { Connection, type ConnectionState, type Trouble } from './connection.ts';
 import { type ContactSummary, Contacts, pinInviter } from './contacts.ts';
 import { Conversations } from './conversations.ts';
 import { Database } from './database.ts';
@@ -17,6 +17,7 @@ import { Notices } from './notices.ts';
 import { Outbox } from './outbox.ts';
 import { ReceptionKeys } from './reception-keys.ts';
 import { type IncomingText, Reception } from './reception.ts';
+import type { Ask } from './session.ts';
 import { logIn, register } from './sign-in.ts';
 
 export type MessengerOptions = {

@@ -1,6 +1,6 @@
 // Envelopes on their way to the relay: kept on disk until it has accepted them, sent in order, a window at a time.
 import { Failure } from '../../protocol/failures.ts';
-import type { Ask } from './connection.ts';
+import type { Ask } from './session.ts';
 import type { Database } from './database.ts';
 
 /** Requests that may be unanswered at once. */

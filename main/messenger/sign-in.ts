@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { type SignedReceptionKey, VERSION } from '../../protocol/frames.ts';
 import { signInStatement } from '../../protocol/statements.ts';
 import type { Account } from './account.ts';
-import type { Ask } from './connection.ts';
+import type { Ask } from './session.ts';
 import { sign } from './rsa.ts';
 
 type Proof = { user: string; clientNonce: Buffer; time: number; signature: Buffer };
