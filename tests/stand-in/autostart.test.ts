@@ -1,12 +1,12 @@
 // Starting with the computer where this one can't show it: on Windows, by what Electron documents of it; and what a Linux
-// desktop's own settings do to the file. Switched in the window: hosting.test.ts.
+// desktop's own settings do to the file. Switched in the window: tests/e2e/hosting.test.ts.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type * as Module from '../../main/autostart.ts';
-import { launch } from '../stand-in/fixture.ts';
+import { launch } from './fixture.ts';
 import { temporaryFolder } from '../town.ts';
-import { soon } from './soon.ts';
+import { soon } from '../e2e/soon.ts';
 
 const autostart = join(import.meta.dirname, '..', '..', 'main', 'autostart.ts');
 
