@@ -12,6 +12,7 @@ import {
 } from '../protocol/frames.ts';
 import { importPublicKey, verifySignature, type PublicKey } from '../protocol/public-key.ts';
 import { CLOCK_TOLERANCE_MS, signInStatement } from '../protocol/statements.ts';
+import { damageOf, DATABASE_FILE } from './data-folder.ts';
 import { Delivery } from './delivery.ts';
 import type { User } from './directory.ts';
 import { Budget, costs } from './limits.ts';
@@ -120,7 +121,8 @@ export class Client implements Connected {
     }
     if (isRelayCode(failure.code)) return this.#fail(id, failure.code, failure.message);
     if (failure.code === 'message-refused') return this.#fail(id, 'envelope-refused', failure.message);
-    this.#office.log.error({ error: String(failure.cause) }, 'a frame could not be handled');
+    const cause = damageOf(failure.cause, DATABASE_FILE) ?? failure.cause;
+    this.#office.log.error({ error: String(cause) }, 'a frame could not be handled');
     this.#fail(id, 'relay-full', 'The relay failed; its log says more.');
   }
 

@@ -5,8 +5,8 @@ import { Failure } from '../protocol/failures.ts';
 
 export const DATABASE_FILE = 'relay.sqlite';
 export const CERTIFICATE_FILE = 'relay-tls.pem';
-/** https://sqlite.org/rescode.html */
-const SQLITE_FULL = 13;
+/** https://sqlite.org/rescode.html; its upper bytes say more. */
+const [SQLITE_CORRUPT, SQLITE_FULL, SQLITE_NOTADB] = [11, 13, 26];
 
 /** Whether a relay has lived here. */
 export function holdsRelay(directory: string): boolean {
@@ -89,4 +89,16 @@ export function failureOfDisk(cause: unknown, path: string): Failure | undefined
     );
   }
   return undefined;
+}
+
+/** @param cause of any work with a database @param file what to call it
+ * @returns undefined if it is about something else than damage */
+export function damageOf(cause: unknown, file: string): Failure | undefined {
+  const { errcode = 0 } = (cause ?? {}) as { errcode?: number };
+  return [SQLITE_CORRUPT, SQLITE_NOTADB].includes(errcode & 0xff) ? damaged(file, cause) : undefined;
+}
+
+export function damaged(file: string, cause: unknown): Failure {
+  const sentence = `${file} is damaged. Put a backup in its place, or move it away.`;
+  return new Failure('database-damaged', sentence, { cause });
 }

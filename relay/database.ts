@@ -3,9 +3,10 @@ import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Failure } from '../protocol/failures.ts';
-import { failureOfDisk } from './data-folder.ts';
+import { damaged, damageOf, failureOfDisk } from './data-folder.ts';
 
 export const SCHEMA_VERSION = 1;
+const SQLITE_ERROR = 1;
 const SCHEMA = `
   CREATE TABLE users (
     name TEXT PRIMARY KEY,
@@ -69,7 +70,8 @@ function prepare(database: DatabaseSync, file: string): DatabaseSync {
   if (version === 0) database.exec(`${SCHEMA} PRAGMA user_version = ${SCHEMA_VERSION};`);
   database.exec('COMMIT');
   // Damage deep inside shows only when it is read: better now than in the middle of the night.
-  database.prepare('SELECT count(received) FROM mailbox').get();
+  database.exec(`SELECT count(received) FROM mailbox; SELECT count(registered) FROM users;
+    SELECT count(created) FROM reception_keys;`);
   return database;
 }
 
@@ -81,14 +83,10 @@ function explain(cause: unknown, file: string): Failure {
       `Another relay already runs on ${file}, or a command is at work there. Stop it, or name another folder.`,
     );
   }
-  if (/not a database|malformed/.test(text)) {
-    return new Failure(
-      'database-damaged',
-      `${file} is damaged. Put a backup in its place, or move it away.`,
-      { cause },
-    );
-  }
+  // It can be read, but has not the tables that it says to have.
+  if ((cause as { errcode?: number }).errcode === SQLITE_ERROR) return damaged(file, cause);
   return (
+    damageOf(cause, file) ??
     failureOfDisk(cause, file) ??
     new Failure('folder-unusable', `${file} cannot be opened or written. Check the folder's permissions.`, {
       cause,

@@ -9,6 +9,7 @@ import { MAX_FRAME_BYTES } from '../protocol/fields.ts';
 import { place } from './addresses.ts';
 import { ownCertificate, type Certificate } from './certificate.ts';
 import { Client } from './client.ts';
+import { damageOf, DATABASE_FILE } from './data-folder.ts';
 import { openDatabase } from './database.ts';
 import { Directory } from './directory.ts';
 import { openDoor } from './door.ts';
@@ -66,7 +67,8 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     });
     const directory = new Directory(database, now);
     const mailbox = new Mailbox(database, limits, now);
-    mailbox.onFault = (error) => log.error({ error: String(error) }, 'the database refused a commit');
+    mailbox.onFault = (error) =>
+      log.error({ error: String(damageOf(error, DATABASE_FILE) ?? error) }, 'the database refused a commit');
     const room = openRoom(limits, now);
     const office: Office = { ...room, directory, mailbox, limits, log, now, key: certificate.pin };
     mailbox.onCommit = (recipients) => recipients.forEach((user) => room.clientOf(user)?.catchUp());

@@ -8,7 +8,7 @@ import { Failure } from '../../protocol/failures.ts';
 import { isEverywhere, place } from '../addresses.ts';
 import { pinOf } from '../certificate.ts';
 import { openRecords } from '../copies.ts';
-import { assertOwnFolder, DATABASE_FILE, holdsRelay } from '../data-folder.ts';
+import { assertOwnFolder, damageOf, DATABASE_FILE, holdsRelay } from '../data-folder.ts';
 import { SCHEMA_VERSION } from '../database.ts';
 import { defaultLimits } from '../limits.ts';
 import { unusablePort } from '../server.ts';
@@ -29,7 +29,7 @@ export async function check(options: ListenOptions & { json: boolean }): Promise
       .then(work)
       .then(
         (says) => ({ check, ok: true, says }),
-        (error: unknown) => ({ check, ok: false, says: sentence(error) }),
+        (error: unknown) => ({ check, ok: false, says: sentence(error, options.data) }),
       );
     findings.push(finding);
     if (!options.json) console.log(`${finding.ok ? 'ok  ' : 'FAIL'}  ${check}: ${finding.says}`);
@@ -54,8 +54,10 @@ export async function check(options: ListenOptions & { json: boolean }): Promise
   return ok;
 }
 
-const sentence = (error: unknown): string =>
-  error instanceof Failure ? error.message : `${error instanceof Error ? error.message : String(error)}`;
+const sentence = (error: unknown, data: string): string => {
+  const known = damageOf(error, join(data, DATABASE_FILE)) ?? error;
+  return known instanceof Error ? known.message : String(known);
+};
 const fail = (says: string): never => {
   throw new Failure('folder-unusable', says);
 };

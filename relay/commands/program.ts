@@ -1,7 +1,9 @@
 // All commands of signet-relay, and their options. What a command does is loaded when it is called.
+import { join } from 'node:path';
 import { Command } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { Failure } from '../../protocol/failures.ts';
+import { damageOf, DATABASE_FILE } from '../data-folder.ts';
 import {
   applyConfiguration,
   type FolderOptions,
@@ -22,10 +24,17 @@ Exit codes: 0 done, or stopped when asked to; 1 anything else: standard error sa
  * process ends at once on wrong usage. @param args without the program's name @returns the exit code */
 export async function main(args: string[]): Promise<number> {
   let code = 0;
+  let data = '';
+  const program = makeProgram(() => (code = 1));
+  program.hook('preAction', (_program, command) => {
+    applyConfiguration(command);
+    data = command.opts<FolderOptions>().data;
+  });
   try {
-    await makeProgram(() => (code = 1)).parseAsync(args, { from: 'user' });
+    await program.parseAsync(args, { from: 'user' });
   } catch (error) {
-    const failure = Failure.from(error);
+    // Damage may show in any of a command's reads.
+    const failure = damageOf(error, join(data, DATABASE_FILE)) ?? Failure.from(error);
     console.error(`signet-relay: ${failure.message}`);
     if (failure.code === 'internal') console.error(failure.cause);
     code = 1;
@@ -39,8 +48,7 @@ function makeProgram(fail: () => void): Command {
     .description('Stores and forwards sealed messages; can read none of them.')
     .version(packageJson.version)
     .helpOption('--help', 'show this')
-    .showHelpAfterError('(signet-relay --help lists the commands and options.)')
-    .hook('preAction', (_program, command) => applyConfiguration(command));
+    .showHelpAfterError('(signet-relay --help lists the commands and options.)');
 
   const serve = command(program, 'serve', 'run the relay; also without a command', { isDefault: true });
   withSettings(serve, 'port', 'host', 'data', 'address', 'certificate', 'key', 'log-level')

@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 import { type Letter } from '../../relay/mailbox.ts';
 import { openRelay, temporaryFolder, until } from '../town.ts';
 import { openMailbox, toBob } from './bare-mailbox.ts';
-import { listening, run } from './program.ts';
+import { listening, refused, run } from './program.ts';
 import { alice, bob, letter, Wire } from './wire.ts';
 
 test('what was accepted survives kill -9 right after', async () => {
@@ -27,7 +27,8 @@ test('what was accepted survives kill -9 right after', async () => {
   expect(recipient.delivered.map(({ id }) => id)).toEqual(letters.map(({ id }) => id.toString('hex')));
 });
 
-test('damage deep in the database is told as such', async () => {
+/** A stopped relay with mail for bob, in whose database the first page of a table or an index is overwritten. */
+async function damaged(name: string): Promise<string> {
   const relay = await openRelay();
   (await Wire.signedIn(relay, bob)).socket.terminate();
   const sender = await Wire.signedIn(relay, alice);
@@ -35,19 +36,59 @@ test('damage deep in the database is told as such', async () => {
   await relay.close();
   const file = join(relay.data, 'relay.sqlite');
   const database = new DatabaseSync(file);
-  const { rootpage } = database
-    .prepare("SELECT rootpage FROM sqlite_master WHERE name = 'mailbox'")
-    .get() as {
+  const { rootpage } = database.prepare('SELECT rootpage FROM sqlite_master WHERE name = ?').get(name) as {
     rootpage: number;
   };
   database.close();
   const bytes = readFileSync(file);
   bytes.fill(0xff, (rootpage - 1) * 4096, rootpage * 4096);
   writeFileSync(file, bytes);
-  const { code, error } = await run(['--json', '--port', '0', '--data', relay.data, '--log-level', 'silent'])
-    .ended;
+  return relay.data;
+}
+
+const sentence = (file: string): string => `${file} is damaged. Put a backup in its place, or move it away.`;
+
+test.for(['mailbox', 'users', 'reception_keys'])('damage deep in %s is told at the start', async (table) => {
+  const data = await damaged(table);
+  for (const args of [
+    ['--json', '--port', '0'],
+    ['users'],
+    ['export', 'bob'],
+    ['remove-user', 'bob', '--yes'],
+  ]) {
+    expect(await refused(...args, '--data', data)).toBe(sentence(join(data, 'relay.sqlite')));
+  }
+});
+
+test('damage that shows only at work is told in a sentence, by the commands and by the relay', async () => {
+  const data = await damaged('mailbox_by_recipient');
+  const told = sentence(join(data, 'relay.sqlite'));
+  const look = async (args: string[]): Promise<void> => {
+    const { code, error } = await run([...args, '--data', data]).ended;
+    expect({ code, error }).toEqual({ code: 1, error: `signet-relay: ${told}\n` });
+  };
+  await look(['export', 'bob']);
+  await look(['remove-user', 'bob', '--yes']);
+  const { out, code } = await run(['check', '--data', data, '--port', '0']).ended;
   expect(code).toBe(1);
-  expect(error).toContain('is damaged');
+  expect(out).toMatch(/^FAIL {2}database: \S+relay\.sqlite is damaged/m);
+  const relay = await listening(data);
+  // From the copy, too.
+  await look(['export', 'bob']);
+  await (await Wire.open(relay)).signIn('login', bob);
+  relay.child.kill('SIGTERM');
+  const { error, code: end } = await relay.ended;
+  expect(end).toBe(0);
+  expect(error).toContain(sentence('relay.sqlite'));
+  expect(error).not.toContain('malformed');
+});
+
+test('a database without its tables is told as damaged', async () => {
+  const data = temporaryFolder();
+  const database = new DatabaseSync(join(data, 'relay.sqlite'));
+  database.exec('PRAGMA user_version = 1');
+  database.close();
+  expect(await refused('--json', '--port', '0', '--data', data)).toBe(sentence(join(data, 'relay.sqlite')));
 });
 
 test.runIf(process.platform === 'linux')(
