@@ -87,7 +87,7 @@ export async function offerCopies(
 export async function openRecords(directory: string): Promise<Records> {
   assertRelayFolder(directory);
   try {
-    const database = openDatabase(directory);
+    const database = openDatabase(directory, false);
     return { database, serving: false, close: () => database.close() };
   } catch (failure) {
     if (Failure.from(failure).code !== 'folder-in-use') throw failure;
@@ -130,7 +130,7 @@ function firstLine(socket: Socket): Promise<string> {
 export function openStopped(directory: string): DatabaseSync {
   assertRelayFolder(directory);
   try {
-    return openDatabase(directory);
+    return openDatabase(directory, false);
   } catch (failure) {
     if (Failure.from(failure).code !== 'folder-in-use') throw failure;
     throw inUse(directory);

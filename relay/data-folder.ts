@@ -98,7 +98,7 @@ export function damageOf(cause: unknown, file: string): Failure | undefined {
   return [SQLITE_CORRUPT, SQLITE_NOTADB].includes(errcode & 0xff) ? damaged(file, cause) : undefined;
 }
 
-export function damaged(file: string, cause: unknown): Failure {
+export function damaged(file: string, cause?: unknown): Failure {
   const sentence = `${file} is damaged. Put a backup in its place, or move it away.`;
   return new Failure('database-damaged', sentence, { cause });
 }

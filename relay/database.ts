@@ -1,9 +1,9 @@
 // The relay's one SQLite file: users with their public keys, and mailboxes. Nothing else is stored.
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Failure } from '../protocol/failures.ts';
-import { damaged, damageOf, failureOfDisk } from './data-folder.ts';
+import { CERTIFICATE_FILE, damaged, damageOf, DATABASE_FILE, failureOfDisk } from './data-folder.ts';
 
 export const SCHEMA_VERSION = 1;
 const SQLITE_ERROR = 1;
@@ -35,18 +35,23 @@ const SCHEMA = `
 `;
 
 /** Opens DIR/relay.sqlite, makes it when it is missing, and locks it for this process.
+ * @param begin whether a file with nothing in it is a start that was cut short, and no loss; a key is made after it
  * @throws Failure `folder-unusable`, `folder-in-use`, `database-damaged`, `database-newer`, `disk-full` */
-export function openDatabase(directory: string): DatabaseSync {
+export function openDatabase(
+  directory: string,
+  begin = !existsSync(join(directory, CERTIFICATE_FILE)),
+): DatabaseSync {
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
   } catch (cause) {
     throw new Failure('folder-unusable', `The data folder ${directory} cannot be made or used.`, { cause });
   }
-  const file = join(directory, 'relay.sqlite');
+  const file = join(directory, DATABASE_FILE);
+  const mayBegin = begin || !existsSync(file);
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(file);
-    return prepare(database, file);
+    return prepare(database, file, mayBegin);
   } catch (cause) {
     if (database?.isOpen) database.close();
     if (cause instanceof Failure) throw cause;
@@ -54,11 +59,10 @@ export function openDatabase(directory: string): DatabaseSync {
   }
 }
 
-function prepare(database: DatabaseSync, file: string): DatabaseSync {
+function prepare(database: DatabaseSync, file: string, mayBegin: boolean): DatabaseSync {
   chmodSync(file, 0o600);
-  // EXCLUSIVE keeps a second relay out. FULL on every open: `accepted` means that a power cut loses nothing.
-  database.exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
-    PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON; PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON;`);
+  // Keeps a second relay out.
+  database.exec('PRAGMA locking_mode = EXCLUSIVE');
   const version = Number(database.prepare('PRAGMA user_version').get()?.['user_version']);
   if (version > SCHEMA_VERSION) {
     throw new Failure(
@@ -66,6 +70,10 @@ function prepare(database: DatabaseSync, file: string): DatabaseSync {
       `${file} was written by a newer relay. Start that one, or update this.`,
     );
   }
+  if (version === 0 && !mayBegin) throw damaged(file);
+  // FULL on every open: `accepted` means that a power cut loses nothing.
+  database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON;
+    PRAGMA checkpoint_fullfsync = ON; PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON;`);
   database.exec('BEGIN IMMEDIATE');
   if (version === 0) database.exec(`${SCHEMA} PRAGMA user_version = ${SCHEMA_VERSION};`);
   database.exec('COMMIT');

@@ -1,13 +1,13 @@
 // A relay and its disk: killed right after an answer, on a full disk, on a failing one.
 import { execFileSync } from 'node:child_process';
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
 import { type Letter } from '../../relay/mailbox.ts';
 import { openRelay, temporaryFolder, until } from '../town.ts';
 import { openMailbox, toBob } from './bare-mailbox.ts';
-import { listening, refused, run } from './program.ts';
+import { call, done, listening, refused, run } from './program.ts';
 import { alice, bob, letter, Wire } from './wire.ts';
 
 test('what was accepted survives kill -9 right after', async () => {
@@ -25,6 +25,44 @@ test('what was accepted survives kill -9 right after', async () => {
   const recipient = await Wire.signedIn(again, bob);
   await until(() => recipient.delivered.length >= letters.length);
   expect(recipient.delivered.map(({ id }) => id)).toEqual(letters.map(({ id }) => id.toString('hex')));
+});
+
+const sentence = (file: string): string => `${file} is damaged. Put a backup in its place, or move it away.`;
+
+test('a database that was emptied is told as damaged and stays empty; a start that was cut short goes on', async () => {
+  const relay = await openRelay();
+  await relay.close();
+  const file = join(relay.data, 'relay.sqlite');
+  writeFileSync(file, '');
+  const serve = ['--json', '--host', '127.0.0.1', '--port', '0'];
+  const commands = [['users'], ['export', 'bob'], ['remove-user', 'bob'], ['backup', `${file}.backup`]];
+  for (const args of [serve, ...commands]) {
+    expect(await refused(...args, '--data', relay.data)).toBe(sentence(file));
+  }
+  const { code, out } = await call('check', '--data', relay.data, '--port', '0');
+  expect(code).toBe(1);
+  expect(out).toContain(`FAIL  database: ${sentence(file)}`);
+  expect(statSync(file).size).toBe(0);
+  // With a certificate from elsewhere a folder has no key; a command has nothing to begin there, either.
+  rmSync(join(relay.data, 'relay-tls.pem'));
+  for (const args of commands) expect(await refused(...args, '--data', relay.data)).toBe(sentence(file));
+  expect(statSync(file).size).toBe(0);
+  const { child, ended } = await listening(relay.data);
+  child.kill('SIGTERM');
+  expect(await ended).toMatchObject({ code: 0 });
+});
+
+test('a database whose tables went with its log is told, and a backup takes its place', async () => {
+  const data = temporaryFolder();
+  const relay = await listening(data);
+  const backup = join(temporaryFolder(), 'backup');
+  await done('backup', backup, '--data', data);
+  relay.child.kill('SIGKILL');
+  await relay.ended;
+  rmSync(join(data, 'relay.sqlite-wal'));
+  expect(await refused('--json', '--port', '0', '--data', data)).toBe(sentence(join(data, 'relay.sqlite')));
+  await done('restore', backup, '--force', '--data', data);
+  expect((await listening(data)).key).toEqual(relay.key);
 });
 
 /** A stopped relay with mail for bob, in whose database the first page of a table or an index is overwritten. */
@@ -45,8 +83,6 @@ async function damaged(name: string): Promise<string> {
   writeFileSync(file, bytes);
   return relay.data;
 }
-
-const sentence = (file: string): string => `${file} is damaged. Put a backup in its place, or move it away.`;
 
 test.for(['mailbox', 'users', 'reception_keys'])('damage deep in %s is told at the start', async (table) => {
   const data = await damaged(table);
