@@ -3,7 +3,7 @@ import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { Failure } from '../protocol/failures.ts';
-import { CERTIFICATE_FILE, failureOfDisk } from './data-folder.ts';
+import { assertReadable, CERTIFICATE_FILE, failureOfDisk } from './data-folder.ts';
 
 export type Certificate = {
   /** PEM. */
@@ -43,6 +43,7 @@ export async function ownCertificate(directory: string): Promise<Certificate> {
 
 /** The same, but never made: a command must not give a relay a key by accident. @throws Failure `folder-unusable` */
 export function keptCertificate(directory: string): Certificate {
+  assertReadable(directory);
   const file = join(directory, CERTIFICATE_FILE);
   if (!existsSync(file)) {
     throw new Failure(

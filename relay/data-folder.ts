@@ -1,5 +1,14 @@
 // The folder that a relay lives in: whose it is, what belongs into it, and what a disk has to say when it refuses.
-import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import {
+  accessSync,
+  chownSync,
+  constants,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { Failure } from '../protocol/failures.ts';
 
@@ -13,9 +22,23 @@ export function holdsRelay(directory: string): boolean {
   return [DATABASE_FILE, CERTIFICATE_FILE].some((name) => existsSync(join(directory, name)));
 }
 
+/** What may not be read must not be told as missing: somebody would begin anew beside it.
+ * @throws Failure `folder-unusable`; not if it is missing, or no folder */
+export function assertReadable(directory: string): void {
+  try {
+    // What lies in it, too: a plain file has no such thing.
+    accessSync(`${directory}/.`, constants.R_OK);
+  } catch (cause) {
+    if (!['EACCES', 'EPERM'].includes((cause as NodeJS.ErrnoException).code ?? '')) return;
+    const sentence = `${directory} may not be read. Run this as the user who owns it, with sudo for example.`;
+    throw new Failure('folder-unusable', sentence, { cause });
+  }
+}
+
 /** A relay moves into an empty or new folder, or back into its own: not into somebody's documents by a slip.
  * @throws Failure `folder-unusable` */
 export function assertOwnFolder(directory: string): void {
+  assertReadable(directory);
   let names: string[];
   try {
     names = readdirSync(directory);
@@ -33,6 +56,7 @@ export function assertOwnFolder(directory: string): void {
 
 /** @throws Failure `folder-unusable` unless a relay has lived here */
 export function assertRelayFolder(directory: string): void {
+  assertReadable(directory);
   if (existsSync(join(directory, DATABASE_FILE))) return;
   const why = existsSync(directory) ? `${directory} holds no relay.` : `There is no folder ${directory}.`;
   throw new Failure('folder-unusable', `${why} Name the relay's data folder with --data.`);

@@ -448,6 +448,17 @@ test.runIf(process.getuid?.() === 0)('a folder of somebody else is told', async 
     console.log('Another user can not run Node.js here: what is said to one was not seen.');
     return context.skip();
   }
+  const backup = ['backup', join(temporaryFolder(), 'file')];
+  for (const args of [['--json', '--port', '0'], ['invite'], ['users'], backup, ['check']]) {
+    // Nor is it told as missing where a folder above may not be read.
+    for (const folder of [data, join(data, 'below')]) {
+      const { code, out, error } = await run([...args, '--data', folder], nobody).ended;
+      expect(code).toBe(1);
+      expect(out + error).toContain(
+        `: ${folder} may not be read. Run this as the user who owns it, with sudo for example.\n`,
+      );
+    }
+  }
   chmodSync(data, 0o755);
   chmodSync(join(data, 'relay.sqlite'), 0o644);
   const { code, error } = await run(['--json', '--port', '0', '--data', data], nobody).ended;
