@@ -73,13 +73,17 @@ function folder(data: string): string {
 /** That nobody but the owner reads what is in the folder. */
 function permissions(data: string): string {
   if (process.platform === 'win32') return 'not looked at on Windows';
-  const files = readdirSync(data).filter((name) => name.startsWith('relay'));
-  const open = [data, ...files.map((name) => join(data, name))].filter((path) => statSync(path).mode & 0o077);
+  const paths = readdirSync(data).filter((name) => name.startsWith('relay'));
+  // A copy that another command has read goes meanwhile.
+  const files = [data, ...paths.map((name) => join(data, name))].flatMap((path) => {
+    const stats = statSync(path, { throwIfNoEntry: false });
+    return stats ? [{ path, mode: stats.mode, uid: stats.uid }] : [];
+  });
+  const open = files.filter(({ mode }) => mode & 0o077).map(({ path }) => path);
   // In a folder that is closed to others, a file's own mode doesn't matter; but a copy of it keeps it.
   if (open.length > 0) fail(`Others may read ${open.join(', ')}. Run: chmod go= ${open.join(' ')}`);
-  const { uid } = statSync(data);
-  const stranger = files.find((name) => statSync(join(data, name)).uid !== uid);
-  if (stranger !== undefined) fail(`${join(data, stranger)} belongs to another user than its folder.`);
+  const stranger = files.find(({ uid }) => uid !== files[0]!.uid);
+  if (stranger) fail(`${stranger.path} belongs to another user than its folder.`);
   return 'for the owner alone';
 }
 

@@ -1,7 +1,7 @@
 // What an administrator asks of a relay's folder: invite, users, removal, export, check; while it serves or not.
 import { createPublicKey } from 'node:crypto';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -303,6 +303,14 @@ test('check finds all in order, beside a serving relay and without', async () =>
   const open = await run(['check', '--data', data, '--port', '0']).ended;
   expect(open).toMatchObject({ code: 1, error: '' });
   expect(open.out.split('\n')[1]).toMatch(/^FAIL {2}permissions: Others may read /);
+});
+
+test('check minds no copy that goes while it looks', async () => {
+  const data = temporaryFolder();
+  await stop(await listening(data));
+  // A name that is listed, and at which nothing is found: like that of a copy that is removed in between.
+  symlinkSync(join(data, 'none'), join(data, 'relay-copy-1-1.sqlite'));
+  expect((await checked('--data', data, '--port', '0')).failing).toEqual([]);
 });
 
 test('check names what is wrong with the folder', async () => {
