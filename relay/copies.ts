@@ -1,8 +1,9 @@
 // How a command reads the database of a relay that is serving: the relay, which holds the lock, makes it a copy.
-import { chmodSync, closeSync, openSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, openSync, readdirSync, rmSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { basename, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { DatabaseSync } from 'node:sqlite';
 import type { Logger } from 'pino';
@@ -12,6 +13,8 @@ import { assertRelayFolder, DATABASE_FILE } from './data-folder.ts';
 import { openDatabase } from './database.ts';
 
 const PREFIX = 'relay-copy-';
+/** A relay that is just starting or ending, or another command, holds the lock for a moment and can't be asked. */
+const [TRIES, PAUSE_MS] = [20, 100];
 /** Windows has sockets among its pipes only, in no folder. */
 const onWindows = process.platform === 'win32';
 const doorOf = (directory: string): string =>
@@ -86,41 +89,53 @@ export async function offerCopies(
  * @throws Failure, those of `openDatabase`; `folder-in-use` if a relay serves and can't be asked */
 export async function openRecords(directory: string): Promise<Records> {
   assertRelayFolder(directory);
-  try {
-    const database = openDatabase(directory, false);
-    return { database, serving: false, close: () => database.close() };
-  } catch (failure) {
-    if (Failure.from(failure).code !== 'folder-in-use') throw failure;
-  }
-  const socket = connect(doorOf(directory));
-  const name = await firstLine(socket);
-  if (!name) {
+  for (let left = TRIES; ; left--) {
+    try {
+      const database = openDatabase(directory, false);
+      return { database, serving: false, close: () => database.close() };
+    } catch (failure) {
+      if (Failure.from(failure).code !== 'folder-in-use') throw failure;
+    }
+    const socket = connect(doorOf(directory));
+    const name = await firstLine(socket);
+    const database = name ? openCopy(join(directory, basename(name))) : undefined;
+    if (database) return { database, serving: true, close: () => (database.close(), socket.destroy()) };
     socket.destroy();
-    throw new Failure(
-      'folder-in-use',
-      `${directory} is in use: by another command (then try again), or by a relay that can't make a copy to read ` +
-        'from; its log says why. Stop it for this command.',
-    );
+    // Only where nobody could be asked, or the relay has ended after it was, is it worth asking again.
+    if (name !== '' && left > 0) await delay(PAUSE_MS);
+    else throw silent(directory);
   }
-  const url = pathToFileURL(join(directory, basename(name)));
-  // The copy changes no more: no lock is needed, and no file is made beside it.
-  url.search = 'immutable=1';
-  const database = new DatabaseSync(url, { readOnly: true });
-  const close = (): void => {
-    database.close();
-    socket.destroy();
-  };
-  return { database, serving: true, close };
 }
 
-/** @returns the first line, empty if none comes */
-function firstLine(socket: Socket): Promise<string> {
+/** @returns undefined if it is gone already */
+function openCopy(file: string): DatabaseSync | undefined {
+  const url = pathToFileURL(file);
+  // The copy changes no more: no lock is needed, and no file is made beside it.
+  url.search = 'immutable=1';
+  try {
+    return new DatabaseSync(url, { readOnly: true });
+  } catch (error) {
+    if (existsSync(file)) throw error;
+    return undefined;
+  }
+}
+
+function silent(directory: string): Failure {
+  return new Failure(
+    'folder-in-use',
+    `${directory} is in use: by another command (then try again), or by a relay that can't make a copy to read ` +
+      'from; its log says why. Stop it for this command.',
+  );
+}
+
+/** @returns the first line, empty if no copy could be made; undefined if none comes */
+function firstLine(socket: Socket): Promise<string | undefined> {
   return new Promise((resolve) => {
-    socket.on('error', () => resolve(''));
+    socket.on('error', () => resolve(undefined));
     // No limit on the time: a large database takes a while.
     createInterface({ input: socket })
       .once('line', resolve)
-      .on('close', () => resolve(''))
+      .on('close', () => resolve(undefined))
       .on('error', () => {});
   });
 }

@@ -117,35 +117,43 @@ function disk(data: string): string {
   return says;
 }
 
-/** That the port is free, or that the relay which serves this folder is the one that answers there. */
+/** That the port is free, or that the relay of this folder is the one that answers there. */
 async function port(options: ListenOptions, serving: boolean): Promise<string> {
   const { host, port } = options;
   if (port === 0) return 'the system chooses one';
-  if (!serving) {
-    const server = createServer();
-    server.listen(port, host);
-    try {
-      await once(server, 'listening');
-    } catch (cause) {
-      throw unusablePort({ host, port }, cause as Error);
-    }
-    server.close();
-    return `${place(host, port)} is free`;
-  }
-  const own = certificateOf(options).pin;
+  const taken = serving ? undefined : await refusal(host, port);
+  if (!serving && !taken) return `${place(host, port)} is free`;
   // It may listen on fewer addresses than are named here.
   const hosts = isEverywhere(host) ? ['127.0.0.1', '::1'] : [host];
-  const answers = await Promise.all(hosts.map((one) => keyAt(one, port)));
-  if (answers.some((key) => key?.equals(own))) return `this relay answers on port ${port}`;
-  const who = answers.some((key) => key) ? 'Another relay' : 'Nobody';
+  const answers = (await Promise.all(hosts.map((one) => keyAt(one, port)))).filter(
+    (key) => key !== undefined,
+  );
+  // Also one that was started since the database was looked at, or that holds it without a copy for commands.
+  if (answers.some((key) => key.equals(certificateOf(options).pin)))
+    return `this relay answers on port ${port}`;
+  if (taken) throw taken;
+  const who = answers.length > 0 ? 'Another relay' : 'Nobody';
   return fail(`${who} answers on port ${port}, though a relay serves this folder: is it on another --port?`);
+}
+
+/** Why nobody can listen there now, undefined if one can. */
+async function refusal(host: string, port: number): Promise<Failure | undefined> {
+  const server = createServer();
+  server.listen(port, host);
+  try {
+    await once(server, 'listening');
+  } catch (cause) {
+    return unusablePort({ host, port }, cause as Error);
+  }
+  server.close();
+  return undefined;
 }
 
 /** The hash of the key that answers there, undefined if none does. */
 function keyAt(host: string, port: number): Promise<Buffer | undefined> {
   return new Promise((resolve) => {
     // What counts is the key.
-    const socket = connect({ port, host, rejectUnauthorized: false, timeout: 10_000 });
+    const socket = connect({ port, host, rejectUnauthorized: false, timeout: 5_000 });
     const tell = (key?: Buffer): void => {
       socket.destroy();
       resolve(key);

@@ -6,9 +6,11 @@ import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { decodeInvite } from '../../protocol/invite.ts';
 import { ownCertificate } from '../../relay/certificate.ts';
+import { openDatabase } from '../../relay/database.ts';
 import { afterwards, openRelay, temporaryFolder, until } from '../town.ts';
 import { call, done, listening, refused, run } from './program.ts';
 import { alice, bob, letter, mallory, receptionSpkis, Wire } from './wire.ts';
@@ -392,6 +394,24 @@ test('check tells when a relay serves the folder, but another or nobody answers 
   expect(await at(other.port)).toMatch(/^Another relay answers on port /);
   await other.close();
   expect(await at(other.port)).toMatch(/^Nobody answers on port .+: is it on another --port\?$/);
+});
+
+test('check knows its own relay on the port when that gives it no copy, and waits for one that is starting', async () => {
+  const data = temporaryFolder();
+  const relay = await listening(data);
+  rmSync(join(data, 'relay.sock'));
+  const { says, failing } = await checked('--data', data, '--port', `${relay.port}`);
+  expect(failing).toEqual(['database']);
+  expect(says['database']).toContain('is in use: by another command (then try again), or by a relay');
+  expect(says['port']).toBe(`this relay answers on port ${relay.port}`);
+  await stop(relay);
+
+  // As long as a relay starts or ends, it holds the lock and can't be asked.
+  const lock = openDatabase(data);
+  const looking = checked('--data', data, '--port', `${relay.port}`);
+  await delay(300);
+  lock.close();
+  expect((await looking).failing).toEqual([]);
 });
 
 test('a relay moves into an empty folder, never among the files of others', async () => {
