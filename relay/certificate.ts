@@ -1,7 +1,8 @@
 // The relay's TLS key and certificate: made on first start, kept in one file, pinned by clients.
-import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
+import { createHash, createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { createSecureContext } from 'node:tls';
 import { Failure } from '../protocol/failures.ts';
 import { assertReadable, CERTIFICATE_FILE, failureOfDisk } from './data-folder.ts';
 
@@ -15,12 +16,36 @@ export type Certificate = {
 
 const CENTURY_DAYS = 36_500;
 
-/** @param pem certificate chain and private key, in any order @throws if either is missing or they don't match */
-function parse(pem: string): Certificate {
+/** @param pem certificate chain and private key, in any order @param file to name
+ * @throws if either is missing or they don't match; Failure `folder-unusable` if clients wouldn't take them */
+function parse(pem: string, file: string): Certificate {
   const certificate = new X509Certificate(pem);
   const key = createPrivateKey(pem);
   if (!certificate.checkPrivateKey(key)) throw new Error('the key does not belong to the certificate');
+  assertServable(certificate.publicKey, file);
+  try {
+    // What else TLS minds, a chain for example, shows only here.
+    createSecureContext({ cert: pem, key: pem });
+  } catch (cause) {
+    const { reason, message } = cause as Error & { reason?: string };
+    const sentence = `${file} cannot be used for TLS (${reason ?? message}). Bring another certificate.`;
+    throw new Failure('folder-unusable', sentence, { cause });
+  }
   return { cert: pem, key: pem, pin: pinOf(certificate) };
+}
+
+/** What a client of BoringSSL (the app) takes in TLS 1.3 unless told otherwise. A relay with another key would start,
+ * and every handshake fail. */
+function assertServable({ asymmetricKeyType: type, asymmetricKeyDetails }: KeyObject, file: string): void {
+  const { namedCurve, modulusLength: bits } = asymmetricKeyDetails ?? {};
+  if (type === 'rsa' && bits && bits >= 2048 && bits <= 8192) return;
+  if (namedCurve === 'prime256v1' || namedCurve === 'secp384r1') return;
+  const found = [namedCurve ?? type, bits].filter(Boolean).join(' ');
+  throw new Failure(
+    'folder-unusable',
+    `${file} has a key that clients don't take (${found}). Bring one of RSA with 2048 to 8192 bits, or of the curve ` +
+      'P-256 or P-384.',
+  );
 }
 
 /** SHA-256 of its SPKI, 32 bytes. */
@@ -35,7 +60,7 @@ export async function ownCertificate(directory: string): Promise<Certificate> {
   const file = join(directory, CERTIFICATE_FILE);
   try {
     if (!existsSync(file)) await make(file);
-    return parse(readFileSync(file, 'utf8'));
+    return parse(readFileSync(file, 'utf8'), file);
   } catch (cause) {
     throw unusable(file, cause);
   }
@@ -52,7 +77,7 @@ export function keptCertificate(directory: string): Certificate {
     );
   }
   try {
-    return parse(readFileSync(file, 'utf8'));
+    return parse(readFileSync(file, 'utf8'), file);
   } catch (cause) {
     throw unusable(file, cause);
   }
@@ -85,20 +110,25 @@ async function make(file: string): Promise<void> {
 /** A certificate that the operator brings, from a public CA for example; its key is pinned all the same.
  * @throws Failure `folder-unusable` */
 export function givenCertificate(certFile: string, keyFile: string): Certificate {
+  const [cert, key] = [readGiven(certFile), readGiven(keyFile)];
   try {
-    const cert = readFileSync(certFile, 'utf8');
-    const key = readFileSync(keyFile, 'utf8');
     // Each from its own file: swapped, the two together would still look whole.
     new X509Certificate(cert);
     createPrivateKey(key);
-    return { ...parse(`${key}\n${cert}`), cert, key };
+    return { ...parse(`${key}\n${cert}`, certFile), cert, key };
   } catch (cause) {
-    throw new Failure(
-      'folder-unusable',
-      `${certFile} and ${keyFile} are no certificate with its key, in PEM.`,
-      {
-        cause,
-      },
-    );
+    if (cause instanceof Failure) throw cause;
+    const sentence = `${certFile} and ${keyFile} are no certificate with its key, in PEM.`;
+    throw new Failure('folder-unusable', sentence, { cause });
+  }
+}
+
+function readGiven(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    const { code = String(cause) } = cause as NodeJS.ErrnoException;
+    const sentence = `${file} cannot be read (${code}). Check its path, and as whom this runs.`;
+    throw new Failure('folder-unusable', sentence, { cause });
   }
 }
