@@ -1,5 +1,5 @@
 // The relay's one SQLite file: users with their public keys, and mailboxes. Nothing else is stored.
-import { chmodSync, existsSync, mkdirSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Failure } from '../protocol/failures.ts';
@@ -47,11 +47,16 @@ export function openDatabase(
     throw new Failure('folder-unusable', `The data folder ${directory} cannot be made or used.`, { cause });
   }
   const file = join(directory, DATABASE_FILE);
-  const mayBegin = begin || !existsSync(file);
   let database: DatabaseSync | undefined;
   try {
+    const found = lstatSync(file, { throwIfNoEntry: false });
+    // Through a link, a file elsewhere would be given another mode and filled.
+    if (found && !found.isFile()) {
+      const sentence = `${file} is a link or a folder. Put the database itself there, or name its own folder with --data.`;
+      throw new Failure('folder-unusable', sentence);
+    }
     database = new DatabaseSync(file);
-    return prepare(database, file, mayBegin);
+    return prepare(database, file, begin || !found);
   } catch (cause) {
     if (database?.isOpen) database.close();
     if (cause instanceof Failure) throw cause;

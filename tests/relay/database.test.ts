@@ -1,6 +1,15 @@
 // The relay's file: safe on the disk, for one relay at a time, and never touched when it is not understood.
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
@@ -101,8 +110,19 @@ test('a folder that can not be one is told', () => {
   }
 });
 
-test('a folder in the place of the file is told', () => {
-  const data = temporaryFolder();
+test('a folder or a link in the place of the file is told, and what the link leads to is left as it is', () => {
+  const [data, elsewhere] = [temporaryFolder(), temporaryFolder()];
+  const message = `${fileIn(data)} is a link or a folder. Put the database itself there, or name its own folder with --data.`;
+  const refusal = expect.objectContaining({ code: 'folder-unusable', message }) as Error;
   mkdirSync(fileIn(data));
-  expect(() => openDatabase(data)).toThrow(expect.objectContaining({ code: 'folder-unusable' }));
+  expect(() => openDatabase(data)).toThrow(refusal);
+  rmdirSync(fileIn(data));
+  const foreign = join(elsewhere, 'foreign');
+  symlinkSync(foreign, fileIn(data));
+  expect(() => openDatabase(data)).toThrow(refusal);
+  expect(readdirSync(elsewhere)).toEqual([]);
+  writeFileSync(foreign, '');
+  chmodSync(foreign, 0o644);
+  expect(() => openDatabase(data)).toThrow(refusal);
+  expect(statSync(foreign)).toMatchObject({ size: 0, mode: 0o100644 });
 });
