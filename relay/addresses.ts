@@ -17,6 +17,17 @@ export const everywhere = (): string =>
 
 export const isEverywhere = (host: string): boolean => host === '0.0.0.0' || host === '::';
 
+/** An address as Node.js writes it, so that "0" and "::0" are known as what they are; a name stays as it is.
+ * @param given also with the brackets of an IPv6 address */
+export function canonicalHost(given: string): string {
+  const bare = given.replace(/^\[(.+)\]$/, '$1');
+  const isSix = isIP(bare) === 6;
+  if (!isSix && !/^[\w.]+$/.test(given)) return given;
+  const host = URL.parse(`https://${isSix ? `[${bare}]` : given}/`)?.hostname.replace(/[[\]]/g, '') ?? given;
+  if (host === '::ffff:0:0') return '0.0.0.0';
+  return isIP(host) ? host : given;
+}
+
 /** Where a relay listens, in words. */
 export const place = (host: string, port: number): string =>
   isEverywhere(host) ? `port ${port}` : `${host}, port ${port}`;

@@ -132,6 +132,9 @@ export function unusablePort({ port, host }: Pick<RelayOptions, 'port' | 'host'>
     EACCES: 'this needs more rights. Choose a port from 1024 upwards',
     EAFNOSUPPORT: 'this computer has no IPv6. Choose an IPv4 address with --host',
     EADDRNOTAVAIL: 'this computer has no such address. Choose another with --host',
+    EINVAL: 'this computer has no such address. Choose another with --host',
+    ENOTFOUND: 'nobody knows this name. Name an address of this computer with --host',
+    EAI_AGAIN: 'names cannot be looked up now. Name an address of this computer with --host',
   };
   const reason = why[code ?? ''] ?? `${cause.message}`;
   return new Failure('port-unusable', `The relay cannot listen on ${place(host, port)}: ${reason}.`, {

@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { Failure } from '../../protocol/failures.ts';
 import { splitAddress } from '../../protocol/invite.ts';
-import { everywhere } from '../addresses.ts';
+import { canonicalHost, everywhere } from '../addresses.ts';
 import { readConfiguration } from './configuration.ts';
 
 export type FolderOptions = { data: string };
@@ -20,6 +20,8 @@ function text(given: string): string {
   if (given.trim()) return given;
   throw new InvalidArgumentError('It is empty.');
 }
+
+const host = (given: string): string => canonicalHost(text(given));
 
 function port(given: string): number {
   if (/^\d{1,5}$/.test(given) && Number(given) <= 65535) return Number(given);
@@ -56,7 +58,7 @@ const settings = {
   data: () =>
     setting('--data <folder>', 'where the database and the TLS key are kept', text).default('./signet-relay'),
   port: () => setting('--port <number>', 'port to listen on, 0 for any free one', port).default(7443),
-  host: () => setting('--host <address>', 'address to listen on', text).default(everywhere(), 'all'),
+  host: () => setting('--host <address>', 'address to listen on', host).default(everywhere(), 'all'),
   address: () =>
     setting('--address <host:port>', 'address to name in the invite, repeatable', addresses).default(
       [],

@@ -2,7 +2,7 @@
 import { networkInterfaces } from 'node:os';
 import { expect, test } from 'vitest';
 import { decodeInvite, encodeInvite, splitAddress } from '../../protocol/invite.ts';
-import { everywhere, parsePassing, reachableAddresses } from '../../relay/addresses.ts';
+import { canonicalHost, everywhere, parsePassing, reachableAddresses } from '../../relay/addresses.ts';
 import { countedAs } from '../../relay/office.ts';
 
 const outside = Object.values(networkInterfaces())
@@ -35,6 +35,25 @@ test('one that listens on IPv6, too, names both kinds, IPv4 first, without those
     const some = outside.find((entry) => entry.family === family);
     if (some) expect(addresses).toContain(shown(some));
   }
+});
+
+test.for([
+  ['0', '0.0.0.0'],
+  ['0x0', '0.0.0.0'],
+  ['127.1', '127.0.0.1'],
+  ['::0', '::'],
+  ['0:0::0:0', '::'],
+  ['[::]', '::'],
+  ['::ffff:0.0.0.0', '0.0.0.0'],
+  ['2001:DB8:0::1', '2001:db8::1'],
+  ['Chat.example.org', 'Chat.example.org'],
+  ['localhost', 'localhost'],
+  ['127.0.0.1:80', '127.0.0.1:80'],
+  ['fe80::1%eth0', 'fe80::1%eth0'],
+  ['300.1.1.1', '300.1.1.1'],
+  ['a@0', 'a@0'],
+])('--host %s means %s', ([given, host]) => {
+  expect(canonicalHost(given!)).toBe(host);
 });
 
 test('where the system has IPv6, everywhere is both families', () => {

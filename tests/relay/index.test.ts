@@ -91,6 +91,30 @@ test('without --host it is reached by IPv4, and by IPv6 where there is one; a ta
   });
 });
 
+test.for([
+  ['0', '0.0.0.0'],
+  ['::0', '::'],
+])('a relay on %s names the addresses of this computer', async ([given, host], { skip }) => {
+  skip(host === '::' && everywhere() !== '::', 'this computer has no IPv6');
+  const data = temporaryFolder();
+  const relay = await listening(data, [], { host: given! });
+  expect(relay.addresses).toEqual(reachableAddresses(host!, relay.port));
+  const { out } = await run(['check', '--data', data, '--host', given!, '--port', `${relay.port}`]).ended;
+  expect(out).toContain(`ok    port: this relay answers on port ${relay.port}`);
+});
+
+test('a host that is none of this computer is told', async () => {
+  const at = async (host: string): Promise<string> =>
+    (await run(['--host', host, '--port', '0', '--data', 'data']).ended).error;
+  // Without a name server it is the second.
+  expect(await at('no.such.name.invalid')).toMatch(
+    /no\.such\.name\.invalid, port 0: (nobody knows this name|names cannot be looked up now)\. Name an address of this computer with --host\.\n$/,
+  );
+  expect(await at('192.0.2.1')).toMatch(
+    /port 0: this computer has no such address\. Choose another with --host\.\n$/,
+  );
+});
+
 test.for(['127.0.0.1', '::1'])('a check finds a relay that listens on %s alone', async (host, { skip }) => {
   skip(host === '::1' && everywhere() !== '::', 'this computer has no IPv6');
   const data = temporaryFolder();
