@@ -5,6 +5,8 @@ import { Failure } from '../protocol/failures.ts';
 
 export const DATABASE_FILE = 'relay.sqlite';
 export const CERTIFICATE_FILE = 'relay-tls.pem';
+/** Hidden, so that a folder with nothing else in it counts as empty. */
+export const LOCK_FILE = '.relay-lock';
 /** https://sqlite.org/rescode.html */
 const SQLITE_FULL = 13;
 

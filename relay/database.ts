@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Failure } from '../protocol/failures.ts';
-import { failureOfDisk } from './data-folder.ts';
+import { DATABASE_FILE, failureOfDisk, giveToOwner, LOCK_FILE } from './data-folder.ts';
 
 export const SCHEMA_VERSION = 1;
 const SCHEMA = `
@@ -33,7 +33,7 @@ const SCHEMA = `
   CREATE INDEX mailbox_by_recipient ON mailbox (recipient, sequence);
 `;
 
-/** Opens DIR/relay.sqlite, makes it when it is missing, and locks it for this process.
+/** Opens DIR/relay.sqlite, makes it when it is missing, and locks the folder until it is closed.
  * @throws Failure `folder-unusable`, `folder-in-use`, `database-damaged`, `database-newer`, `disk-full` */
 export function openDatabase(directory: string): DatabaseSync {
   try {
@@ -41,7 +41,48 @@ export function openDatabase(directory: string): DatabaseSync {
   } catch (cause) {
     throw new Failure('folder-unusable', `The data folder ${directory} cannot be made or used.`, { cause });
   }
-  const file = join(directory, 'relay.sqlite');
+  const lock = lockFolder(directory);
+  try {
+    const database = openFile(directory);
+    const close = database.close.bind(database);
+    return Object.assign(database, {
+      close: () => {
+        try {
+          close();
+        } finally {
+          lock.close();
+        }
+      },
+    });
+  } catch (failure) {
+    lock.close();
+    throw failure;
+  }
+}
+
+/** Keeps all others out of a folder until it is closed, or this process ends in whatever way: who opens the database
+ * holds it, and who puts another one in its place, which the lock on the database itself would not outlast. Its empty
+ * file stays: a lock whose file is removed can be had twice.
+ * @throws Failure `folder-unusable`, `folder-in-use`, `disk-full` */
+export function lockFolder(directory: string): DatabaseSync {
+  const file = join(directory, LOCK_FILE);
+  let lock: DatabaseSync | undefined;
+  try {
+    lock = new DatabaseSync(file);
+    // To whom may only read the file, SQLite would give no lock, and say nothing.
+    chmodSync(file, 0o600);
+    giveToOwner(file, directory);
+    lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
+    return lock;
+  } catch (cause) {
+    if (lock?.isOpen) lock.close();
+    throw explain(cause, join(directory, DATABASE_FILE));
+  }
+}
+
+/** The same as `openDatabase`, for who holds the lock of the folder, or has the folder for itself. */
+export function openFile(directory: string): DatabaseSync {
+  const file = join(directory, DATABASE_FILE);
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(file);
@@ -55,7 +96,8 @@ export function openDatabase(directory: string): DatabaseSync {
 
 function prepare(database: DatabaseSync, file: string): DatabaseSync {
   chmodSync(file, 0o600);
-  // EXCLUSIVE keeps a second relay out. FULL on every open: `accepted` means that a power cut loses nothing.
+  // EXCLUSIVE keeps out versions, too, that know no lock of the folder. FULL on every open: `accepted` means that a
+  // power cut loses nothing.
   database.exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
     PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON; PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON;`);
   const version = Number(database.prepare('PRAGMA user_version').get()?.['user_version']);
@@ -90,8 +132,12 @@ function explain(cause: unknown, file: string): Failure {
   }
   return (
     failureOfDisk(cause, file) ??
-    new Failure('folder-unusable', `${file} cannot be opened or written. Check the folder's permissions.`, {
-      cause,
-    })
+    new Failure(
+      'folder-unusable',
+      `${file} cannot be opened or written. Check the folder's permissions, and as whom this runs.`,
+      {
+        cause,
+      },
+    )
   );
 }

@@ -1,11 +1,11 @@
 // signet-relay backup and restore: all of a relay into one file, and back into a folder.
-import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import packageJson from '../../package.json' with { type: 'json' };
 import { Failure } from '../../protocol/failures.ts';
-import { extractArchive, newer, writeArchive } from '../archive.ts';
+import { extractArchive, type Manifest, newer, writeArchive } from '../archive.ts';
 import { keptCertificate } from '../certificate.ts';
-import { inUse, openRecords } from '../copies.ts';
+import { openRecords, unlessInUse } from '../copies.ts';
 import {
   assertOwnFolder,
   CERTIFICATE_FILE,
@@ -14,8 +14,9 @@ import {
   giveToOwner,
   holdsRelay,
   inTemporaryFolder,
+  LOCK_FILE,
 } from '../data-folder.ts';
-import { openDatabase } from '../database.ts';
+import { lockFolder, openFile } from '../database.ts';
 import type { FolderOptions } from './options.ts';
 
 type BackupOptions = FolderOptions & { force: boolean };
@@ -72,49 +73,72 @@ function explain(cause: unknown, path: string, data: string): Failure {
 /** @throws Failure `folder-in-use`, `command-invalid` if a relay is there already; those of the backup and the disk */
 export async function restore(file: string, { data, force }: BackupOptions): Promise<void> {
   assertOwnFolder(data);
-  if (holdsRelay(data)) {
-    assertStopped(data);
-    if (!force) {
-      throw new Failure(
-        'command-invalid',
-        `${data} holds a relay already. Name another folder, or say --force to put the backup in its place.`,
-      );
-    }
-  }
   let made: string | undefined;
+  let manifest: Manifest;
   try {
     made = mkdirSync(data, { recursive: true, mode: 0o700 });
-    await inTemporaryFolder(join(data, '.restore-'), async (part) => {
-      const manifest = await extractArchive(file, part);
-      assertWhole(part, file, manifest.program);
-      putInPlace(part, data);
-      console.log(
-        `${data} holds the relay again as it was on ${manifest.made}, made by version ${manifest.program}.`,
-      );
-      for (const { name, bytes } of manifest.files) console.log(`  ${name}, ${bytes} bytes`);
-    });
+    manifest = await restoreLocked(file, { data, force });
   } catch (cause) {
-    if (made !== undefined) rmSync(made, { recursive: true, force: true });
+    if (made !== undefined) removeEmpty(data, made);
     throw explain(cause, data, data);
   }
+  console.log(
+    `${data} holds the relay again as it was on ${manifest.made}, made by version ${manifest.program}.`,
+  );
+  for (const { name, bytes } of manifest.files) console.log(`  ${name}, ${bytes} bytes`);
   console.log('Invites from before the backup go on working, at the same address.');
 }
 
-/** @throws Failure `folder-in-use` */
+/** From the first look at the folder to the last change of it, no relay can start there. */
+async function restoreLocked(file: string, { data, force }: BackupOptions): Promise<Manifest> {
+  const lock = unlessInUse(data, () => lockFolder(data));
+  try {
+    if (holdsRelay(data)) {
+      assertStopped(data);
+      if (!force) {
+        throw new Failure(
+          'command-invalid',
+          `${data} holds a relay already. Name another folder, or say --force to put the backup in its place.`,
+        );
+      }
+    }
+    return await inTemporaryFolder(join(data, '.restore-'), async (part) => {
+      const manifest = await extractArchive(file, part);
+      assertWhole(part, file, manifest.program);
+      putInPlace(part, data);
+      return manifest;
+    });
+  } finally {
+    lock.close();
+  }
+}
+
+/** That no relay of a version serves it which doesn't know the lock of the folder yet. @throws Failure `folder-in-use` */
 function assertStopped(data: string): void {
   if (!existsSync(join(data, DATABASE_FILE))) return;
   try {
-    openDatabase(data).close();
+    unlessInUse(data, () => openFile(data)).close();
   } catch (failure) {
     // A damaged database is what one restores for.
-    if (Failure.from(failure).code === 'folder-in-use') throw inUse(data);
+    if (Failure.from(failure).code === 'folder-in-use') throw failure;
+  }
+}
+
+/** Removes a folder and those above it, down from the first that was made; not what somebody has begun to use. */
+function removeEmpty(folder: string, made: string): void {
+  try {
+    const isEmpty = readdirSync(folder).every((name) => name === LOCK_FILE);
+    if (isEmpty) rmSync(join(folder, LOCK_FILE), { force: true });
+    for (let path = resolve(folder); path.startsWith(resolve(made)); path = dirname(path)) rmdirSync(path);
+  } catch {
+    // Left behind it does no harm, and there is something more important to tell.
   }
 }
 
 /** What the checksums can't tell: that it was good when it was written, and that this program understands it. */
 function assertWhole(folder: string, file: string, program: string): void {
   try {
-    const database = openDatabase(folder);
+    const database = openFile(folder);
     const found = database.prepare('PRAGMA integrity_check(1)').get()?.['integrity_check'];
     database.close();
     if (found !== 'ok') throw new Failure('database-damaged', String(found));

@@ -64,7 +64,7 @@ test('what a serving relay had when it was made comes back elsewhere: key, users
   expect(said).toContain(
     `${elsewhere} holds the relay again as it was on ${String(manifestOf(file)['made'])}`,
   );
-  expect(readdirSync(elsewhere).sort()).toEqual(['relay-tls.pem', 'relay.sqlite']);
+  expect(readdirSync(elsewhere).sort()).toEqual(['.relay-lock', 'relay-tls.pem', 'relay.sqlite']);
   expect(statSync(elsewhere).mode & 0o777).toBe(0o700);
   for (const name of ['relay-tls.pem', 'relay.sqlite']) {
     expect(statSync(join(elsewhere, name)).mode & 0o777).toBe(0o600);
@@ -119,9 +119,51 @@ test('a folder with a relay is not written over without --force, nor while the r
   rmSync(join(data, 'relay.sqlite'));
   writeFileSync(join(data, 'relay.sqlite-wal'), 'noise');
   await done('restore', file, '--force', '--data', data);
-  expect(readdirSync(data).sort()).toEqual(['relay-tls.pem', 'relay.sock', 'relay.sqlite']);
+  expect(readdirSync(data).sort()).toEqual(['.relay-lock', 'relay-tls.pem', 'relay.sock', 'relay.sqlite']);
   expect(readFileSync(join(data, 'relay-tls.pem'))).toEqual(key);
   expect(await lettersOf(await listening(data))).toEqual([id]);
+});
+
+/** Adds so much to what a stopped relay stores that it takes a while to restore. */
+function fill(data: string, mebibytes: number): void {
+  const database = new DatabaseSync(join(data, 'relay.sqlite'));
+  const insert = database.prepare(
+    "INSERT INTO mailbox VALUES (NULL, 'bob', 'alice', ?, 0, zeroblob(1048576))",
+  );
+  for (let i = 0; i < mebibytes; i++) insert.run(Buffer.from(`${i}`.padStart(16)));
+  database.close();
+}
+
+test.runIf(process.platform !== 'win32')('while a backup is restored, no relay starts there', async () => {
+  const { relay, data, file, id } = await backedUp();
+  await stop(relay);
+  const large = join(file, '../large.backup');
+  const filled = temporaryFolder();
+  await done('restore', file, '--data', filled);
+  fill(filled, 40);
+  await done('backup', large, '--data', filled);
+  for (const folder of [data, temporaryFolder()]) {
+    const restoring = run(['restore', large, '--force', '--data', folder]);
+    await until(() => readdirSync(folder).some((name) => name.startsWith('.restore-')));
+    restoring.child.kill('SIGSTOP');
+    const serving = await run(['--json', '--port', '0', '--data', folder]).ended;
+    expect(serving).toMatchObject({ code: 1, out: '' });
+    expect(serving.error).toContain('Another relay already runs on');
+    expect(await refused('restore', file, '--force', '--data', folder)).toContain('Stop it first');
+    restoring.child.kill('SIGCONT');
+    expect(await restoring.ended).toMatchObject({ code: 0, error: '' });
+  }
+  expect((await done('users', '--json', '--data', data)).match(/"waiting":41/)).not.toBeNull();
+  expect(await lettersOf(await listening(data))).toContain(id);
+});
+
+test('a relay of a version that knows no lock of the folder is noticed all the same', async () => {
+  const { relay, data, file } = await backedUp();
+  await stop(relay);
+  const older = new DatabaseSync(join(data, 'relay.sqlite'));
+  older.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
+  expect(await refused('restore', file, '--force', '--data', data)).toContain('A relay serves');
+  older.close();
 });
 
 test('a damaged relay is what --force replaces; no backup is made of it', async () => {
@@ -134,7 +176,7 @@ test('a damaged relay is what --force replaces; no backup is made of it', async 
   expect(await refused('backup', other, '--data', data)).toContain('relay-tls.pem cannot be read');
   expect(readdirSync(join(file, '..'))).toEqual(['relay.backup']);
   await done('restore', file, '--force', '--data', data);
-  expect(readdirSync(data).sort()).toEqual(['relay-tls.pem', 'relay.sqlite']);
+  expect(readdirSync(data).sort()).toEqual(['.relay-lock', 'relay-tls.pem', 'relay.sqlite']);
   expect(await lettersOf(await listening(data))).toEqual([id]);
 });
 
@@ -147,7 +189,7 @@ test('a relay without a key of its own: its backup says that the key is to be ke
   expect(manifestOf(file).files.map(({ name }) => name)).toEqual(['relay.sqlite']);
   const empty = temporaryFolder();
   await done('restore', file, '--data', empty);
-  expect(readdirSync(empty)).toEqual(['relay.sqlite']);
+  expect(readdirSync(empty)).toEqual(['.relay-lock', 'relay.sqlite']);
 });
 
 /** Changes the first line. */
@@ -226,6 +268,11 @@ test('every damage is told, and a folder that was not there is not there after',
     expect(await refused('restore', file, '--data', join(parent, 'new', 'data'))).toMatch(sentence);
     expect(readdirSync(parent)).toEqual([]);
   }
+  const { error } = await run(
+    ['restore', file, '--data', join('some', 'where')],
+    ['sh', '-c', '"$@"; ls >&2', 'sh'],
+  ).ended;
+  expect(error).toMatch(/^signet-relay: [^\n]+ cannot be read \(EISDIR\)\.\n$/);
 });
 
 test('a database that is wrong in itself, or newer, is told, whatever its checksum', async () => {
@@ -240,7 +287,7 @@ test('a database that is wrong in itself, or newer, is told, whatever its checks
   expect(await refused('restore', damaged, '--data', empty)).toBe(
     `${damaged} holds a relay that is damaged. Take another backup.`,
   );
-  expect(readdirSync(empty)).toEqual([]);
+  expect(readdirSync(empty)).toEqual(['.relay-lock']);
 });
 
 test('folders that can not be written, or hold something else, are told', async () => {

@@ -100,7 +100,7 @@ test('users lists names, keys and what waits, the same beside a serving relay as
   await until(() => readdirSync(data).every((name) => !name.startsWith('relay-copy')));
   await stop(relay);
   expect(await done('users', '--data', data, '--json')).toBe(serving);
-  expect(readdirSync(data).sort()).toEqual(['relay-tls.pem', 'relay.sqlite']);
+  expect(readdirSync(data).sort()).toEqual(['.relay-lock', 'relay-tls.pem', 'relay.sqlite']);
 
   const empty = temporaryFolder();
   await stop(await listening(empty));
