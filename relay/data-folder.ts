@@ -1,5 +1,16 @@
 // The folder that a relay lives in: whose it is, what belongs into it, and what a disk has to say when it refuses.
-import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import {
+  chownSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { Failure } from '../protocol/failures.ts';
 
@@ -7,12 +18,21 @@ export const DATABASE_FILE = 'relay.sqlite';
 export const CERTIFICATE_FILE = 'relay-tls.pem';
 /** Hidden, so that a folder with nothing else in it counts as empty. */
 export const LOCK_FILE = '.relay-lock';
+/** All that a relay is. */
+const RELAY_FILES = [
+  CERTIFICATE_FILE,
+  ...['', '-wal', '-shm', '-journal'].map((suffix) => DATABASE_FILE + suffix),
+];
+/** Where the old relay is while a new one is put in its place: in the first until all of it is there, which then becomes
+ * the second. A program that is killed meanwhile leaves one of the two, and `bringBack` makes of it what was before. */
+const MOVING = '.relay-moving';
+const MOVED = '.relay-moved';
 /** https://sqlite.org/rescode.html */
 const SQLITE_FULL = 13;
 
 /** Whether a relay has lived here. */
 export function holdsRelay(directory: string): boolean {
-  return [DATABASE_FILE, CERTIFICATE_FILE].some((name) => existsSync(join(directory, name)));
+  return [DATABASE_FILE, CERTIFICATE_FILE, MOVING, MOVED].some((name) => existsSync(join(directory, name)));
 }
 
 /** A relay moves into an empty or new folder, or back into its own: not into somebody's documents by a slip.
@@ -35,10 +55,51 @@ export function assertOwnFolder(directory: string): void {
 
 /** @throws Failure `folder-unusable` unless a relay has lived here */
 export function assertRelayFolder(directory: string): void {
-  if (existsSync(join(directory, DATABASE_FILE))) return;
+  if ([DATABASE_FILE, MOVING, MOVED].some((name) => existsSync(join(directory, name)))) return;
   const why = existsSync(directory) ? `${directory} holds no relay.` : `There is no folder ${directory}.`;
   throw new Failure('folder-unusable', `${why} Name the relay's data folder with --data.`);
 }
+
+/** Puts the relay of the folder `part`, below the other, in the place of the one there: all of it, or nothing. Whoever
+ * does this holds the lock of the folder. What was there is below `part` then, to be removed with it. */
+export function replaceRelay(part: string, directory: string): void {
+  const key = join(part, CERTIFICATE_FILE);
+  // A backup may be without a key.
+  if (!existsSync(key) && holdsKey(directory)) copyFileSync(join(directory, CERTIFICATE_FILE), key);
+  for (const name of RELAY_FILES) if (existsSync(join(part, name))) giveToOwner(join(part, name), directory);
+  try {
+    mkdirSync(join(directory, MOVING), { mode: 0o700 });
+    move(directory, join(directory, MOVING));
+    renameSync(join(directory, MOVING), join(directory, MOVED));
+    move(part, directory);
+    renameSync(join(directory, MOVED), join(part, MOVED));
+  } catch (error) {
+    bringBack(directory);
+    throw error;
+  }
+}
+
+/** Brings back the relay that was to be replaced when that was not brought to its end. Whoever does this holds the lock
+ * of the folder. Killed, it can be done again. */
+export function bringBack(directory: string): void {
+  if (existsSync(join(directory, MOVED))) {
+    // All of the old one is there: what is in its place is the new one's, which is still in the backup.
+    for (const name of RELAY_FILES) rmSync(join(directory, name), { force: true });
+    renameSync(join(directory, MOVED), join(directory, MOVING));
+  }
+  if (existsSync(join(directory, MOVING))) {
+    move(join(directory, MOVING), directory);
+    rmdirSync(join(directory, MOVING));
+  }
+}
+
+function move(from: string, to: string): void {
+  for (const name of RELAY_FILES) {
+    if (existsSync(join(from, name))) renameSync(join(from, name), join(to, name));
+  }
+}
+
+export const holdsKey = (directory: string): boolean => existsSync(join(directory, CERTIFICATE_FILE));
 
 /** What an administrator writes as root into a relay's folder belongs to whom the folder belongs to. */
 export function giveToOwner(file: string, directory: string): void {

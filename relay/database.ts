@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Failure } from '../protocol/failures.ts';
-import { DATABASE_FILE, failureOfDisk, giveToOwner, LOCK_FILE } from './data-folder.ts';
+import { bringBack, DATABASE_FILE, failureOfDisk, giveToOwner, LOCK_FILE } from './data-folder.ts';
 
 export const SCHEMA_VERSION = 1;
 const SCHEMA = `
@@ -62,7 +62,7 @@ export function openDatabase(directory: string): DatabaseSync {
 
 /** Keeps all others out of a folder until it is closed, or this process ends in whatever way: who opens the database
  * holds it, and who puts another one in its place, which the lock on the database itself would not outlast. Its empty
- * file stays: a lock whose file is removed can be had twice.
+ * file stays: a lock whose file is removed can be had twice. A relay that was left half replaced is brought back.
  * @throws Failure `folder-unusable`, `folder-in-use`, `disk-full` */
 export function lockFolder(directory: string): DatabaseSync {
   const file = join(directory, LOCK_FILE);
@@ -73,6 +73,7 @@ export function lockFolder(directory: string): DatabaseSync {
     chmodSync(file, 0o600);
     giveToOwner(file, directory);
     lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
+    bringBack(directory);
     return lock;
   } catch (cause) {
     if (lock?.isOpen) lock.close();

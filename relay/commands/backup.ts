@@ -11,10 +11,11 @@ import {
   CERTIFICATE_FILE,
   DATABASE_FILE,
   failureOfDisk,
-  giveToOwner,
+  holdsKey,
   holdsRelay,
   inTemporaryFolder,
   LOCK_FILE,
+  replaceRelay,
 } from '../data-folder.ts';
 import { lockFolder, openFile } from '../database.ts';
 import type { FolderOptions } from './options.ts';
@@ -28,10 +29,10 @@ export async function backup(target: string, { data, force }: BackupOptions): Pr
   }
   const folder = dirname(target);
   if (!existsSync(folder)) throw new Failure('folder-unusable', `There is no folder ${folder}.`);
-  const hasKey = existsSync(join(data, CERTIFICATE_FILE));
   // A key that is damaged must not be found out when it is needed.
-  if (hasKey) keptCertificate(data);
+  if (holdsKey(data)) keptCertificate(data);
   const records = await openRecords(data);
+  const hasKey = holdsKey(data);
   try {
     // Written beside and renamed: under its own name there is a whole backup or none.
     await inTemporaryFolder(`${target}.new-`, async (part) => {
@@ -105,7 +106,7 @@ async function restoreLocked(file: string, { data, force }: BackupOptions): Prom
     return await inTemporaryFolder(join(data, '.restore-'), async (part) => {
       const manifest = await extractArchive(file, part);
       assertWhole(part, file, manifest.program);
-      putInPlace(part, data);
+      replaceRelay(part, data);
       return manifest;
     });
   } finally {
@@ -142,21 +143,11 @@ function assertWhole(folder: string, file: string, program: string): void {
     const found = database.prepare('PRAGMA integrity_check(1)').get()?.['integrity_check'];
     database.close();
     if (found !== 'ok') throw new Failure('database-damaged', String(found));
-    if (existsSync(join(folder, CERTIFICATE_FILE))) keptCertificate(folder);
+    if (holdsKey(folder)) keptCertificate(folder);
   } catch (cause) {
     if (Failure.from(cause).code === 'database-newer') throw newer(file, program);
     throw new Failure('database-damaged', `${file} holds a relay that is damaged. Take another backup.`, {
       cause,
     });
-  }
-}
-
-function putInPlace(part: string, data: string): void {
-  // First what belongs to the old database: beside the new one, it would be played into it.
-  for (const suffix of ['-wal', '-shm', '']) rmSync(join(data, `${DATABASE_FILE}${suffix}`), { force: true });
-  for (const name of [CERTIFICATE_FILE, DATABASE_FILE]) {
-    if (!existsSync(join(part, name))) continue;
-    giveToOwner(join(part, name), data);
-    renameSync(join(part, name), join(data, name));
   }
 }

@@ -1,7 +1,9 @@
 // A backup: whole, while the relay serves or not; and back into a folder, unless anything is wrong with it.
+import { spawnSync } from 'node:child_process';
 import {
   appendFileSync,
   chownSync,
+  cpSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -165,6 +167,68 @@ test('a relay of a version that knows no lock of the folder is noticed all the s
   expect(await refused('restore', file, '--force', '--data', data)).toContain('A relay serves');
   older.close();
 });
+
+/** A relay that has stopped, and a backup of another one that shall take its place. */
+async function replaceable(): Promise<{ data: string; key: Buffer; id: string; other: string }> {
+  const { relay, data, id } = await backedUp();
+  await stop(relay);
+  const elsewhere = temporaryFolder();
+  await stop(await listening(elsewhere));
+  const other = join(temporaryFolder(), 'other.backup');
+  await done('backup', other, '--data', elsewhere);
+  return { data, key: relay.key, id, other };
+}
+
+test.runIf(process.platform === 'linux')(
+  'a relay that can not be replaced stays what it was',
+  async ({ skip }) => {
+    const { data, key, id, other } = await replaceable();
+    for (const name of ['relay-tls.pem', 'relay.sqlite']) {
+      // What is mounted can neither be moved nor removed.
+      const mount = `mount --bind '${join(data, name)}' '${join(data, name)}' && exec "$@"`;
+      const fixed = ['unshare', '--user', '--map-root-user', '--mount', 'bash', '-c', mount, 'bash'];
+      skip((await run(['--version'], fixed).ended).code !== 0, 'this system lets no test mount anything');
+      const { code, error } = await run(['restore', other, '--force', '--data', data], fixed).ended;
+      expect({ code, error }).toEqual({
+        code: 1,
+        error: `signet-relay: ${data} cannot be written (EBUSY).\n`,
+      });
+      expect(readdirSync(data).sort()).toEqual(['.relay-lock', 'relay-tls.pem', 'relay.sqlite']);
+    }
+    const again = await listening(data);
+    expect(again.key).toEqual(key);
+    expect(await lettersOf(again)).toEqual([id]);
+  },
+);
+
+test.runIf(process.platform === 'linux')(
+  'killed at any moment, a restore leaves the one relay or the other, and all of it',
+  async ({ skip }) => {
+    const { data, key, id, other } = await replaceable();
+    const killed = (n: number): string[] => [
+      ...['strace', '-f', '-qq', '-o', '/dev/null', '-e', 'trace=rename'],
+      ...['-e', `inject=rename:signal=KILL:when=${n}`],
+    ];
+    skip(spawnSync('strace', ['-qq', 'true']).status !== 0, 'strace can not be run here');
+    const seen = { old: 0, new: 0 };
+    for (let n = 1; ; n++) {
+      const folder = temporaryFolder();
+      cpSync(data, folder, { recursive: true });
+      const { code } = await run(['restore', other, '--force', '--data', folder], killed(n)).ended;
+      if (code === 0) break;
+      const again = await listening(folder);
+      if (again.key.equals(key)) {
+        seen.old++;
+        expect(await lettersOf(again)).toEqual([id]);
+      } else {
+        seen.new++;
+        expect(await done('users', '--data', folder)).toBe('Nobody has registered yet.\n');
+      }
+    }
+    expect(seen.old + seen.new).toBe(6);
+    expect(seen.old).toBeGreaterThanOrEqual(5);
+  },
+);
 
 test('a damaged relay is what --force replaces; no backup is made of it', async () => {
   const { relay, data, file, id } = await backedUp();
