@@ -42,6 +42,26 @@ test.for([
   expect(error).not.toContain('    at ');
 });
 
+test.runIf(process.platform === 'linux')('output that finds no room is a failure, and is told', async () => {
+  const data = temporaryFolder();
+  const relay = await listening(data);
+  const full = ['sh', '-c', '"$@" > /dev/full', 'sh'];
+  const known = ['--data', data, '--port', `${relay.port}`];
+  for (const args of [
+    ['--help'],
+    ['--version'],
+    ['users', '--data', data],
+    ['check', ...known],
+    ['invite', ...known],
+    ['serve', '--port', '0', '--data', temporaryFolder(), '--log-level', 'silent'],
+  ]) {
+    expect(await run(args, full).ended).toMatchObject({
+      code: 1,
+      error: 'signet-relay: Standard output cannot be written (ENOSPC).\n',
+    });
+  }
+});
+
 test('prints the invite for people, with a code to scan', async () => {
   const addresses = ['chat.example.org:7443', '[2001:db8::1]:7443'];
   const args = ['--data', 'data', '--host', '127.0.0.1', '--port', '0', '--log-level', 'silent'];
