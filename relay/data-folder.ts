@@ -6,12 +6,13 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  realpathSync,
   renameSync,
   rmdirSync,
   rmSync,
   statSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { Failure } from '../protocol/failures.ts';
 
 export const DATABASE_FILE = 'relay.sqlite';
@@ -97,6 +98,17 @@ function move(from: string, to: string): void {
   for (const name of RELAY_FILES) {
     if (existsSync(join(from, name))) renameSync(join(from, name), join(to, name));
   }
+}
+
+/** Whether a path names one of the files that a relay has in its folder, or would have, under whatever name. */
+export function isOfRelay(path: string, directory: string): boolean {
+  const there = statSync(path, { throwIfNoEntry: false, bigint: true });
+  const isInside = realpathSync(directory) === realpathSync(dirname(path));
+  return [...RELAY_FILES, LOCK_FILE].some((name) => {
+    const own = statSync(join(directory, name), { throwIfNoEntry: false, bigint: true });
+    const isSame = there !== undefined && own?.ino === there.ino && own.dev === there.dev;
+    return isSame || (isInside && name === basename(path));
+  });
 }
 
 export const holdsKey = (directory: string): boolean => existsSync(join(directory, CERTIFICATE_FILE));

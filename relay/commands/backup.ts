@@ -1,5 +1,14 @@
 // signet-relay backup and restore: all of a relay into one file, and back into a folder.
-import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+} from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import packageJson from '../../package.json' with { type: 'json' };
 import { Failure } from '../../protocol/failures.ts';
@@ -8,12 +17,14 @@ import { keptCertificate } from '../certificate.ts';
 import { openRecords, unlessInUse } from '../copies.ts';
 import {
   assertOwnFolder,
+  assertRelayFolder,
   CERTIFICATE_FILE,
   DATABASE_FILE,
   failureOfDisk,
   holdsKey,
   holdsRelay,
   inTemporaryFolder,
+  isOfRelay,
   LOCK_FILE,
   replaceRelay,
 } from '../data-folder.ts';
@@ -24,11 +35,10 @@ type BackupOptions = FolderOptions & { force: boolean };
 
 /** @throws Failure `command-invalid` if the file is there already; those of the folder and of the disk */
 export async function backup(target: string, { data, force }: BackupOptions): Promise<void> {
-  if (existsSync(target) && !force) {
-    throw new Failure('command-invalid', `${target} is there already. Name another file, or say --force.`);
-  }
   const folder = dirname(target);
-  if (!existsSync(folder)) throw new Failure('folder-unusable', `There is no folder ${folder}.`);
+  if (!existsSync(`${folder}/.`)) throw new Failure('folder-unusable', `There is no folder ${folder}.`);
+  assertRelayFolder(data);
+  assertReplaceable(target, data, force);
   // A key that is damaged must not be found out when it is needed.
   if (holdsKey(data)) keptCertificate(data);
   const records = await openRecords(data);
@@ -56,6 +66,21 @@ export async function backup(target: string, { data, force }: BackupOptions): Pr
     console.log(
       `The folder holds no key of its own: keep the certificate and the key that the relay uses, too.`,
     );
+  }
+}
+
+/** That a backup may stand under this name. @throws Failure `command-invalid` */
+function assertReplaceable(target: string, data: string, force: boolean): void {
+  // A link would be replaced itself: what it points to, such as a terminal, is not what is written to.
+  const there = lstatSync(target, { throwIfNoEntry: false });
+  if (there && !there.isFile()) {
+    throw new Failure('command-invalid', `${target} is no regular file. Name another.`);
+  }
+  if (isOfRelay(target, data)) {
+    throw new Failure('command-invalid', `${target} is a file of the relay itself. Name another.`);
+  }
+  if (there && !force) {
+    throw new Failure('command-invalid', `${target} is there already. Name another file, or say --force.`);
   }
 }
 

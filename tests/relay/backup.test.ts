@@ -5,11 +5,13 @@ import {
   chownSync,
   cpSync,
   existsSync,
+  linkSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -101,6 +103,35 @@ test('a file that is there is not written over without --force', async () => {
     (JSON.parse(before.toString('latin1').split('\n')[0]!) as { made: string }).made,
   );
   expect(readdirSync(join(file, '..'))).toEqual(['relay.backup']);
+});
+
+test('--force writes over files alone, and never over those of a relay', async () => {
+  const { relay, data, file } = await backedUp();
+  const kept = readFileSync(file);
+  const forced = (target: string): Promise<string> => refused('backup', target, '--force', '--data', data);
+  const beside = (name: string): string => join(file, '..', name);
+  mkdirSync(beside('folder'));
+  symlinkSync(file, beside('link'));
+  symlinkSync('nowhere', beside('broken'));
+  for (const target of ['folder', 'link', 'broken'].map(beside)) {
+    expect(await forced(target)).toBe(`${target} is no regular file. Name another.`);
+  }
+  if (process.platform !== 'win32') expect(await forced('/dev/stdout')).toContain('is no regular file');
+  symlinkSync(data, beside('data'));
+  linkSync(join(data, 'relay.sqlite'), beside('other-name'));
+  const own = ['relay.sqlite', 'relay-tls.pem', 'relay.sqlite-wal', 'relay.sqlite-journal', '.relay-lock'];
+  const targets = own.flatMap((name) => [join(data, name), join(beside('data'), name)]);
+  for (const target of [...targets, beside('other-name')]) {
+    expect(await forced(target)).toBe(`${target} is a file of the relay itself. Name another.`);
+  }
+  expect(await forced(join(data, 'relay.sock'))).toContain('is no regular file');
+  expect(readFileSync(file)).toEqual(kept);
+  await stop(relay);
+  expect(await forced(join(data, 'relay.sqlite'))).toContain('is a file of the relay itself');
+  // Beside them there may be one.
+  await done('backup', join(data, 'relay.backup'), '--data', data);
+  await done('backup', join(data, 'relay.backup'), '--force', '--data', data);
+  expect((await listening(data)).key).toEqual(relay.key);
 });
 
 test('a folder with a relay is not written over without --force, nor while the relay serves', async () => {
@@ -357,7 +388,7 @@ test('a database that is wrong in itself, or newer, is told, whatever its checks
 test('folders that can not be written, or hold something else, are told', async () => {
   const { data, file } = await backedUp();
   const below = join(file, 'below');
-  expect(await refused('backup', below, '--data', data)).toBe(`${below} cannot be written (ENOTDIR).`);
+  expect(await refused('backup', below, '--data', data)).toBe(`There is no folder ${file}.`);
   const nowhere = join(data, 'none', 'file');
   expect(await refused('backup', nowhere, '--data', data)).toBe(`There is no folder ${join(data, 'none')}.`);
   const documents = temporaryFolder();
