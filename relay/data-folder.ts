@@ -1,8 +1,8 @@
 // The folder that a relay lives in: whose it is, what belongs into it, and what a disk has to say when it refuses.
 import {
-  chownSync,
   copyFileSync,
   existsSync,
+  lchownSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -117,7 +117,8 @@ export const holdsKey = (directory: string): boolean => existsSync(join(director
 export function giveToOwner(file: string, directory: string): void {
   if (process.getuid?.() !== 0) return;
   const { uid, gid } = statSync(directory);
-  chownSync(file, uid, gid);
+  // Not what a link points to: the folder is not root's, and so may not be what is in it.
+  lchownSync(file, uid, gid);
 }
 
 /** A folder for its owner alone while work lasts; it goes also when the program is interrupted.

@@ -1,5 +1,5 @@
 // The relay's one SQLite file: users with their public keys, and mailboxes. Nothing else is stored.
-import { chmodSync, mkdirSync } from 'node:fs';
+import { accessSync, chmodSync, closeSync, constants, existsSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Failure } from '../protocol/failures.ts';
@@ -68,10 +68,13 @@ export function lockFolder(directory: string): DatabaseSync {
   const file = join(directory, LOCK_FILE);
   let lock: DatabaseSync | undefined;
   try {
-    lock = new DatabaseSync(file);
+    if (!existsSync(file)) {
+      closeSync(openSync(file, 'wx', 0o600));
+      giveToOwner(file, directory);
+    }
     // To whom may only read the file, SQLite would give no lock, and say nothing.
-    chmodSync(file, 0o600);
-    giveToOwner(file, directory);
+    accessSync(file, constants.W_OK);
+    lock = new DatabaseSync(file);
     lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
     bringBack(directory);
     return lock;
@@ -118,7 +121,8 @@ function prepare(database: DatabaseSync, file: string): DatabaseSync {
 
 function explain(cause: unknown, file: string): Failure {
   const text = String(cause);
-  if (text.includes('database is locked')) {
+  // Two may have come to a folder without a lock at the same moment.
+  if (text.includes('database is locked') || text.includes('EEXIST')) {
     return new Failure(
       'folder-in-use',
       `Another relay already runs on ${file}, or a command is at work there. Stop it, or name another folder.`,

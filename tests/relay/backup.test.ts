@@ -440,7 +440,14 @@ test.runIf(process.getuid?.() === 0)('what root restores belongs to whom the fol
   const data = temporaryFolder();
   chownSync(data, 65534, 65534);
   await done('restore', file, '--data', data);
-  for (const name of ['relay-tls.pem', 'relay.sqlite']) {
+  for (const name of ['relay-tls.pem', 'relay.sqlite', '.relay-lock']) {
     expect(statSync(join(data, name))).toMatchObject({ uid: 65534, gid: 65534 });
   }
+  // What is somebody else's stays so, whatever the folder's owner has put there.
+  const stranger = join(temporaryFolder(), 'stranger');
+  writeFileSync(stranger, '', { mode: 0o644 });
+  rmSync(join(data, '.relay-lock'));
+  symlinkSync(stranger, join(data, '.relay-lock'));
+  await done('users', '--data', data);
+  expect(statSync(stranger)).toMatchObject({ uid: 0, mode: 0o100644 });
 });
