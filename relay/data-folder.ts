@@ -4,7 +4,6 @@ import {
   existsSync,
   lchownSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   realpathSync,
   renameSync,
@@ -73,7 +72,7 @@ export function replaceRelay(part: string, directory: string): void {
     move(directory, join(directory, MOVING));
     renameSync(join(directory, MOVING), join(directory, MOVED));
     move(part, directory);
-    renameSync(join(directory, MOVED), join(part, MOVED));
+    renameSync(join(directory, MOVED), join(part, 'replaced'));
   } catch (error) {
     bringBack(directory);
     throw error;
@@ -119,28 +118,6 @@ export function giveToOwner(file: string, directory: string): void {
   const { uid, gid } = statSync(directory);
   // Not what a link points to: the folder is not root's, and so may not be what is in it.
   lchownSync(file, uid, gid);
-}
-
-/** A folder for its owner alone while work lasts; it goes also when the program is interrupted.
- * @param prefix its path, to which six characters are added */
-export async function inTemporaryFolder<T>(prefix: string, work: (folder: string) => Promise<T>): Promise<T> {
-  let folder: string | undefined;
-  const remove = (): void => {
-    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
-  };
-  const end = (): void => {
-    remove();
-    process.exit(1);
-  };
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  signals.forEach((signal) => process.on(signal, end));
-  try {
-    folder = mkdtempSync(prefix);
-    return await work(folder);
-  } finally {
-    signals.forEach((signal) => process.off(signal, end));
-    remove();
-  }
 }
 
 /** What the system says when a disk refuses, as a sentence. @param cause of Node's file calls, or SQLite's

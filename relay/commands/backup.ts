@@ -23,12 +23,12 @@ import {
   failureOfDisk,
   holdsKey,
   holdsRelay,
-  inTemporaryFolder,
   isOfRelay,
   LOCK_FILE,
   replaceRelay,
 } from '../data-folder.ts';
 import { lockFolder, openFile } from '../database.ts';
+import { inTemporaryFolder } from '../temporary-folder.ts';
 import type { FolderOptions } from './options.ts';
 
 type BackupOptions = FolderOptions & { force: boolean };
@@ -45,7 +45,7 @@ export async function backup(target: string, { data, force }: BackupOptions): Pr
   const hasKey = holdsKey(data);
   try {
     // Written beside and renamed: under its own name there is a whole backup or none.
-    await inTemporaryFolder(`${target}.new-`, async (part) => {
+    await inTemporaryFolder(folder, 'backup', async (part) => {
       records.database.prepare('VACUUM INTO ?').run(join(part, DATABASE_FILE));
       if (hasKey) copyFileSync(join(data, CERTIFICATE_FILE), join(part, CERTIFICATE_FILE));
       const names = hasKey ? ([CERTIFICATE_FILE, DATABASE_FILE] as const) : ([DATABASE_FILE] as const);
@@ -128,7 +128,7 @@ async function restoreLocked(file: string, { data, force }: BackupOptions): Prom
         );
       }
     }
-    return await inTemporaryFolder(join(data, '.restore-'), async (part) => {
+    return await inTemporaryFolder(data, 'restore', async (part) => {
       const manifest = await extractArchive(file, part);
       assertWhole(part, file, manifest.program);
       replaceRelay(part, data);

@@ -18,6 +18,7 @@ import {
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
+import { lockFolder } from '../../relay/database.ts';
 import { temporaryFolder, until } from '../town.ts';
 import { done, listening, refused, run } from './program.ts';
 import { alice, bob, letter, Wire } from './wire.ts';
@@ -177,7 +178,7 @@ test.runIf(process.platform !== 'win32')('while a backup is restored, no relay s
   await done('backup', large, '--data', filled);
   for (const folder of [data, temporaryFolder()]) {
     const restoring = run(['restore', large, '--force', '--data', folder]);
-    await until(() => readdirSync(folder).some((name) => name.startsWith('.restore-')));
+    await until(() => readdirSync(folder).some((name) => name.startsWith('.relay-restore-')));
     restoring.child.kill('SIGSTOP');
     const serving = await run(['--json', '--port', '0', '--data', folder]).ended;
     expect(serving).toMatchObject({ code: 1, out: '' });
@@ -368,6 +369,40 @@ test('every damage is told, and a folder that was not there is not there after',
     ['sh', '-c', '"$@"; ls >&2', 'sh'],
   ).ended;
   expect(error).toMatch(/^signet-relay: [^\n]+ cannot be read \(EISDIR\)\.\n$/);
+});
+
+test('what a killed command has left is removed by the next; nothing else is', async () => {
+  const { relay, data, file } = await backedUp();
+  await stop(relay);
+  fill(data, 20);
+  const folder = temporaryFolder();
+  const large = join(folder, 'large');
+  const left = (parent: string): string[] =>
+    readdirSync(parent).filter((name) => /^\.relay-(backup|restore)-/.test(name));
+  const killed = async (parent: string, ...args: string[]): Promise<void> => {
+    const { child, ended } = run(args);
+    await until(() => left(parent).some((name) => readdirSync(join(parent, name)).length > 1));
+    child.kill('SIGKILL');
+    await ended;
+    expect(left(parent)).toHaveLength(1);
+  };
+  await killed(folder, 'backup', large, '--data', data);
+  // Of the same name, but somebody else's, or at work.
+  mkdirSync(join(folder, '.relay-backup-mine00'));
+  writeFileSync(join(folder, '.relay-backup-mine00', 'diary.txt'), '');
+  symlinkSync(data, join(folder, '.relay-backup-linked'));
+  mkdirSync(join(folder, '.relay-backup-atwork'));
+  const lock = lockFolder(join(folder, '.relay-backup-atwork'));
+  await done('backup', large, '--data', data);
+  const strangers = ['.relay-backup-atwork', '.relay-backup-linked', '.relay-backup-mine00'];
+  expect(left(folder).sort()).toEqual(strangers);
+  lock.close();
+
+  const elsewhere = temporaryFolder();
+  await killed(elsewhere, 'restore', large, '--data', elsewhere);
+  await done('restore', file, '--data', elsewhere);
+  expect(left(elsewhere)).toEqual([]);
+  expect(readdirSync(data).sort()).toEqual(['.relay-lock', 'relay-tls.pem', 'relay.sqlite']);
 });
 
 test('a database that is wrong in itself, or newer, is told, whatever its checksum', async () => {
