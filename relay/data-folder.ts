@@ -11,7 +11,7 @@ import {
   rmSync,
   statSync,
 } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve, sep } from 'node:path';
 import { Failure } from '../protocol/failures.ts';
 
 export const DATABASE_FILE = 'relay.sqlite';
@@ -33,6 +33,16 @@ const SQLITE_FULL = 13;
 /** Whether a relay has lived here. */
 export function holdsRelay(directory: string): boolean {
   return [DATABASE_FILE, CERTIFICATE_FILE, MOVING, MOVED].some((name) => existsSync(join(directory, name)));
+}
+
+/** Makes a folder, for its owner alone, and those above it that are missing. Node.js does so, too, but where no folder
+ * can be made, as in /proc, it goes on trying for ever. @returns the first that was made */
+export function makeFolder(folder: string): string | undefined {
+  const path = resolve(folder);
+  if (existsSync(join(path, sep))) return undefined;
+  const first = makeFolder(dirname(path));
+  mkdirSync(path, { mode: 0o700 });
+  return first ?? path;
 }
 
 /** A relay moves into an empty or new folder, or back into its own: not into somebody's documents by a slip.

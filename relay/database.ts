@@ -1,9 +1,16 @@
 // The relay's one SQLite file: users with their public keys, and mailboxes. Nothing else is stored.
-import { accessSync, chmodSync, closeSync, constants, existsSync, mkdirSync, openSync } from 'node:fs';
+import { accessSync, chmodSync, closeSync, constants, existsSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Failure } from '../protocol/failures.ts';
-import { bringBack, DATABASE_FILE, failureOfDisk, giveToOwner, LOCK_FILE } from './data-folder.ts';
+import {
+  bringBack,
+  DATABASE_FILE,
+  failureOfDisk,
+  giveToOwner,
+  LOCK_FILE,
+  makeFolder,
+} from './data-folder.ts';
 
 export const SCHEMA_VERSION = 1;
 const SCHEMA = `
@@ -37,7 +44,7 @@ const SCHEMA = `
  * @throws Failure `folder-unusable`, `folder-in-use`, `database-damaged`, `database-newer`, `disk-full` */
 export function openDatabase(directory: string): DatabaseSync {
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeFolder(directory);
   } catch (cause) {
     throw new Failure('folder-unusable', `The data folder ${directory} cannot be made or used.`, { cause });
   }

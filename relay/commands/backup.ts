@@ -1,15 +1,6 @@
 // signet-relay backup and restore: all of a relay into one file, and back into a folder.
-import {
-  copyFileSync,
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  renameSync,
-  rmdirSync,
-  rmSync,
-} from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { copyFileSync, existsSync, lstatSync, readdirSync, renameSync, rmdirSync, rmSync } from 'node:fs';
+import { dirname, join, resolve, sep } from 'node:path';
 import packageJson from '../../package.json' with { type: 'json' };
 import { Failure } from '../../protocol/failures.ts';
 import { extractArchive, type Manifest, newer, writeArchive } from '../archive.ts';
@@ -25,6 +16,7 @@ import {
   holdsRelay,
   isOfRelay,
   LOCK_FILE,
+  makeFolder,
   replaceRelay,
 } from '../data-folder.ts';
 import { lockFolder, openFile } from '../database.ts';
@@ -36,7 +28,7 @@ type BackupOptions = FolderOptions & { force: boolean };
 /** @throws Failure `command-invalid` if the file is there already; those of the folder and of the disk */
 export async function backup(target: string, { data, force }: BackupOptions): Promise<void> {
   const folder = dirname(target);
-  if (!existsSync(`${folder}/.`)) throw new Failure('folder-unusable', `There is no folder ${folder}.`);
+  if (!existsSync(join(folder, sep))) throw new Failure('folder-unusable', `There is no folder ${folder}.`);
   assertRelayFolder(data);
   assertReplaceable(target, data, force);
   // A key that is damaged must not be found out when it is needed.
@@ -102,7 +94,7 @@ export async function restore(file: string, { data, force }: BackupOptions): Pro
   let made: string | undefined;
   let manifest: Manifest;
   try {
-    made = mkdirSync(data, { recursive: true, mode: 0o700 });
+    made = makeFolder(data);
     manifest = await restoreLocked(file, { data, force });
   } catch (cause) {
     if (made !== undefined) removeEmpty(data, made);
@@ -155,7 +147,7 @@ function removeEmpty(folder: string, made: string): void {
   try {
     const isEmpty = readdirSync(folder).every((name) => name === LOCK_FILE);
     if (isEmpty) rmSync(join(folder, LOCK_FILE), { force: true });
-    for (let path = resolve(folder); path.startsWith(resolve(made)); path = dirname(path)) rmdirSync(path);
+    for (let path = resolve(folder); path.startsWith(made); path = dirname(path)) rmdirSync(path);
   } catch {
     // Left behind it does no harm, and there is something more important to tell.
   }

@@ -187,12 +187,17 @@ test.for<[string, string, (data: string) => void]>([
   expect(error.trim().split('\n')).toHaveLength(1);
 });
 
-test.runIf(process.platform === 'linux')(
-  'a folder that can not be written is refused with a sentence',
-  async () => {
+test.runIf(process.platform === 'linux').for(['/sys/signet', '/proc/signet', '/proc/signet/relay'])(
+  '%s, where no folder can be made, is refused with a sentence',
+  async (data) => {
     // Nobody can write there, not even root.
-    const { code, error } = await run(['--json', '--port', '0', '--data', '/sys/signet']).ended;
-    expect(code).toBe(1);
-    expect(error).toContain('/sys/signet cannot be made or used');
+    const { code, error } = await run(['--json', '--port', '0', '--data', data]).ended;
+    expect({ code, error }).toEqual({
+      code: 1,
+      error: `signet-relay: The data folder ${data} cannot be made or used.\n`,
+    });
+    const restored = await run(['restore', 'no-file', '--data', data]).ended;
+    expect(restored.code).toBe(1);
+    expect(restored.error).toMatch(new RegExp(`^signet-relay: ${data} cannot be [^\n]+\\.\n$`));
   },
 );
