@@ -144,11 +144,15 @@ function firstLine(socket: Socket): Promise<string | undefined> {
  * @throws Failure, those of `openDatabase`; `folder-in-use` says what is to be done */
 export function openStopped(directory: string): DatabaseSync {
   assertRelayFolder(directory);
+  return unlessInUse(directory, () => openDatabase(directory, false));
+}
+
+/** @throws Failure `folder-in-use` that says what is to be done; the others of `open` as they are */
+export function unlessInUse<T>(directory: string, open: () => T): T {
   try {
-    return openDatabase(directory, false);
+    return open();
   } catch (failure) {
-    if (Failure.from(failure).code !== 'folder-in-use') throw failure;
-    throw inUse(directory);
+    throw Failure.from(failure).code === 'folder-in-use' ? inUse(directory) : failure;
   }
 }
 

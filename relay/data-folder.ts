@@ -1,25 +1,50 @@
 // The folder that a relay lives in: whose it is, what belongs into it, and what a disk has to say when it refuses.
 import {
   accessSync,
-  chownSync,
   constants,
+  copyFileSync,
   existsSync,
-  mkdtempSync,
+  lchownSync,
+  mkdirSync,
   readdirSync,
+  realpathSync,
+  renameSync,
+  rmdirSync,
   rmSync,
   statSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join, resolve, sep } from 'node:path';
 import { Failure } from '../protocol/failures.ts';
 
 export const DATABASE_FILE = 'relay.sqlite';
 export const CERTIFICATE_FILE = 'relay-tls.pem';
+/** Hidden, so that a folder with nothing else in it counts as empty. */
+export const LOCK_FILE = '.relay-lock';
+/** All that a relay is. */
+const RELAY_FILES = [
+  CERTIFICATE_FILE,
+  ...['', '-wal', '-shm', '-journal'].map((suffix) => DATABASE_FILE + suffix),
+];
+/** Where the old relay is while a new one is put in its place: in the first until all of it is there, which then becomes
+ * the second. A program that is killed meanwhile leaves one of the two, and `bringBack` makes of it what was before. */
+const MOVING = '.relay-moving';
+const MOVED = '.relay-moved';
 /** https://sqlite.org/rescode.html; its upper bytes say more. */
 const [SQLITE_CORRUPT, SQLITE_FULL, SQLITE_NOTADB] = [11, 13, 26];
 
 /** Whether a relay has lived here. */
 export function holdsRelay(directory: string): boolean {
-  return [DATABASE_FILE, CERTIFICATE_FILE].some((name) => existsSync(join(directory, name)));
+  return [DATABASE_FILE, CERTIFICATE_FILE, MOVING, MOVED].some((name) => existsSync(join(directory, name)));
+}
+
+/** Makes a folder, for its owner alone, and those above it that are missing. Node.js does so, too, but where no folder
+ * can be made, as in /proc, it goes on trying for ever. @returns the first that was made */
+export function makeFolder(folder: string): string | undefined {
+  const path = resolve(folder);
+  if (existsSync(join(path, sep))) return undefined;
+  const first = makeFolder(dirname(path));
+  mkdirSync(path, { mode: 0o700 });
+  return first ?? path;
 }
 
 /** What may not be read must not be told as missing: somebody would begin anew beside it.
@@ -57,38 +82,69 @@ export function assertOwnFolder(directory: string): void {
 /** @throws Failure `folder-unusable` unless a relay has lived here */
 export function assertRelayFolder(directory: string): void {
   assertReadable(directory);
-  if (existsSync(join(directory, DATABASE_FILE))) return;
+  if ([DATABASE_FILE, MOVING, MOVED].some((name) => existsSync(join(directory, name)))) return;
   const why = existsSync(directory) ? `${directory} holds no relay.` : `There is no folder ${directory}.`;
   throw new Failure('folder-unusable', `${why} Name the relay's data folder with --data.`);
 }
+
+/** Puts the relay of the folder `part`, below the other, in the place of the one there: all of it, or nothing. Whoever
+ * does this holds the lock of the folder. What was there is below `part` then, to be removed with it. */
+export function replaceRelay(part: string, directory: string): void {
+  const key = join(part, CERTIFICATE_FILE);
+  // A backup may be without a key.
+  if (!existsSync(key) && holdsKey(directory)) copyFileSync(join(directory, CERTIFICATE_FILE), key);
+  for (const name of RELAY_FILES) if (existsSync(join(part, name))) giveToOwner(join(part, name), directory);
+  try {
+    mkdirSync(join(directory, MOVING), { mode: 0o700 });
+    move(directory, join(directory, MOVING));
+    renameSync(join(directory, MOVING), join(directory, MOVED));
+    move(part, directory);
+    renameSync(join(directory, MOVED), join(part, 'replaced'));
+  } catch (error) {
+    bringBack(directory);
+    throw error;
+  }
+}
+
+/** Brings back the relay that was to be replaced when that was not brought to its end. Whoever does this holds the lock
+ * of the folder. Killed, it can be done again. */
+export function bringBack(directory: string): void {
+  if (existsSync(join(directory, MOVED))) {
+    // All of the old one is there: what is in its place is the new one's, which is still in the backup.
+    for (const name of RELAY_FILES) rmSync(join(directory, name), { force: true });
+    renameSync(join(directory, MOVED), join(directory, MOVING));
+  }
+  if (existsSync(join(directory, MOVING))) {
+    move(join(directory, MOVING), directory);
+    rmdirSync(join(directory, MOVING));
+  }
+}
+
+function move(from: string, to: string): void {
+  for (const name of RELAY_FILES) {
+    if (existsSync(join(from, name))) renameSync(join(from, name), join(to, name));
+  }
+}
+
+/** Whether a path names one of the files that a relay has in its folder, or would have, under whatever name. */
+export function isOfRelay(path: string, directory: string): boolean {
+  const there = statSync(path, { throwIfNoEntry: false, bigint: true });
+  const isInside = realpathSync(directory) === realpathSync(dirname(path));
+  return [...RELAY_FILES, LOCK_FILE].some((name) => {
+    const own = statSync(join(directory, name), { throwIfNoEntry: false, bigint: true });
+    const isSame = there !== undefined && own?.ino === there.ino && own.dev === there.dev;
+    return isSame || (isInside && name === basename(path));
+  });
+}
+
+export const holdsKey = (directory: string): boolean => existsSync(join(directory, CERTIFICATE_FILE));
 
 /** What an administrator writes as root into a relay's folder belongs to whom the folder belongs to. */
 export function giveToOwner(file: string, directory: string): void {
   if (process.getuid?.() !== 0) return;
   const { uid, gid } = statSync(directory);
-  chownSync(file, uid, gid);
-}
-
-/** A folder for its owner alone while work lasts; it goes also when the program is interrupted.
- * @param prefix its path, to which six characters are added */
-export async function inTemporaryFolder<T>(prefix: string, work: (folder: string) => Promise<T>): Promise<T> {
-  let folder: string | undefined;
-  const remove = (): void => {
-    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
-  };
-  const end = (): void => {
-    remove();
-    process.exit(1);
-  };
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  signals.forEach((signal) => process.on(signal, end));
-  try {
-    folder = mkdtempSync(prefix);
-    return await work(folder);
-  } finally {
-    signals.forEach((signal) => process.off(signal, end));
-    remove();
-  }
+  // Not what a link points to: the folder is not root's, and so may not be what is in it.
+  lchownSync(file, uid, gid);
 }
 
 /** What the system says when a disk refuses, as a sentence. @param cause of Node's file calls, or SQLite's

@@ -1,9 +1,19 @@
 // The relay's one SQLite file: users with their public keys, and mailboxes. Nothing else is stored.
-import { chmodSync, existsSync, lstatSync, mkdirSync } from 'node:fs';
+import { accessSync, chmodSync, closeSync, constants, existsSync, lstatSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Failure } from '../protocol/failures.ts';
-import { CERTIFICATE_FILE, damaged, damageOf, DATABASE_FILE, failureOfDisk } from './data-folder.ts';
+import {
+  bringBack,
+  CERTIFICATE_FILE,
+  damaged,
+  damageOf,
+  DATABASE_FILE,
+  failureOfDisk,
+  giveToOwner,
+  LOCK_FILE,
+  makeFolder,
+} from './data-folder.ts';
 
 export const SCHEMA_VERSION = 1;
 const SQLITE_ERROR = 1;
@@ -34,18 +44,63 @@ const SCHEMA = `
   CREATE INDEX mailbox_by_recipient ON mailbox (recipient, sequence);
 `;
 
-/** Opens DIR/relay.sqlite, makes it when it is missing, and locks it for this process.
+/** Opens DIR/relay.sqlite, makes it when it is missing, and locks the folder until it is closed.
  * @param begin whether a file with nothing in it is a start that was cut short, and no loss; a key is made after it
  * @throws Failure `folder-unusable`, `folder-in-use`, `database-damaged`, `database-newer`, `disk-full` */
-export function openDatabase(
-  directory: string,
-  begin = !existsSync(join(directory, CERTIFICATE_FILE)),
-): DatabaseSync {
+export function openDatabase(directory: string, begin?: boolean): DatabaseSync {
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeFolder(directory);
   } catch (cause) {
     throw new Failure('folder-unusable', `The data folder ${directory} cannot be made or used.`, { cause });
   }
+  const lock = lockFolder(directory);
+  try {
+    const database = openFile(directory, begin);
+    const close = database.close.bind(database);
+    return Object.assign(database, {
+      close: () => {
+        try {
+          close();
+        } finally {
+          lock.close();
+        }
+      },
+    });
+  } catch (failure) {
+    lock.close();
+    throw failure;
+  }
+}
+
+/** Keeps all others out of a folder until it is closed, or this process ends in whatever way: who opens the database
+ * holds it, and who puts another one in its place, which the lock on the database itself would not outlast. Its empty
+ * file stays: a lock whose file is removed can be had twice. A relay that was left half replaced is brought back.
+ * @throws Failure `folder-unusable`, `folder-in-use`, `disk-full` */
+export function lockFolder(directory: string): DatabaseSync {
+  const file = join(directory, LOCK_FILE);
+  let lock: DatabaseSync | undefined;
+  try {
+    if (!existsSync(file)) {
+      closeSync(openSync(file, 'wx', 0o600));
+      giveToOwner(file, directory);
+    }
+    // To whom may only read the file, SQLite would give no lock, and say nothing.
+    accessSync(file, constants.W_OK);
+    lock = new DatabaseSync(file);
+    lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
+    bringBack(directory);
+    return lock;
+  } catch (cause) {
+    if (lock?.isOpen) lock.close();
+    throw explain(cause, join(directory, DATABASE_FILE));
+  }
+}
+
+/** The same as `openDatabase`, for who holds the lock of the folder, or has the folder for itself. */
+export function openFile(
+  directory: string,
+  begin = !existsSync(join(directory, CERTIFICATE_FILE)),
+): DatabaseSync {
   const file = join(directory, DATABASE_FILE);
   let database: DatabaseSync | undefined;
   try {
@@ -66,7 +121,7 @@ export function openDatabase(
 
 function prepare(database: DatabaseSync, file: string, mayBegin: boolean): DatabaseSync {
   chmodSync(file, 0o600);
-  // Keeps a second relay out.
+  // Keeps out versions, too, that know no lock of the folder.
   database.exec('PRAGMA locking_mode = EXCLUSIVE');
   const version = Number(database.prepare('PRAGMA user_version').get()?.['user_version']);
   if (version > SCHEMA_VERSION) {
@@ -90,7 +145,8 @@ function prepare(database: DatabaseSync, file: string, mayBegin: boolean): Datab
 
 function explain(cause: unknown, file: string): Failure {
   const text = String(cause);
-  if (text.includes('database is locked')) {
+  // Two may have come to a folder without a lock at the same moment.
+  if (text.includes('database is locked') || text.includes('EEXIST')) {
     return new Failure(
       'folder-in-use',
       `Another relay already runs on ${file}, or a command is at work there. Stop it, or name another folder.`,
@@ -101,8 +157,12 @@ function explain(cause: unknown, file: string): Failure {
   return (
     damageOf(cause, file) ??
     failureOfDisk(cause, file) ??
-    new Failure('folder-unusable', `${file} cannot be opened or written. Check the folder's permissions.`, {
-      cause,
-    })
+    new Failure(
+      'folder-unusable',
+      `${file} cannot be opened or written. Check the folder's permissions, and as whom this runs.`,
+      {
+        cause,
+      },
+    )
   );
 }

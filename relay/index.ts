@@ -6,8 +6,19 @@ import { main } from './commands/program.ts';
 /** How long the app has to read what was said last. */
 const LINGER_MS = 250;
 
-// Whoever reads the output may stop in the middle.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+let refused: NodeJS.ErrnoException | undefined;
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  refused = error;
+  process.exit();
+});
+process.on('exit', () => {
+  // The end may come before that event, as after --help.
+  const { code } = (refused ?? process.stdout.errored ?? {}) as NodeJS.ErrnoException;
+  // Whoever reads the output may stop in the middle.
+  if (code === undefined || code === 'EPIPE') return;
+  console.error(`signet-relay: Standard output cannot be written (${code}).`);
+  process.exitCode = 1;
+});
 
 void main(process.argv.slice(2)).then(async (code) => {
   process.exitCode = code;

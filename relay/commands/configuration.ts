@@ -25,7 +25,8 @@ export function readConfiguration(file: string): Configuration {
     new Failure('command-invalid', `The configuration ${file} ${why}`, { cause });
   let content: unknown;
   try {
-    content = JSON.parse(readFileSync(file, 'utf8'));
+    // Some editors begin a text with a mark of its byte order, which is none of JSON's.
+    content = JSON.parse(readFileSync(file, 'utf8').replace(/^\uFEFF/, ''));
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
     throw refuse(code ? `cannot be read (${code}).` : `is not JSON: ${message}.`, cause);

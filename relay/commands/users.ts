@@ -1,5 +1,5 @@
 // signet-relay users, remove-user and export: who is registered, and what is stored of each.
-import { createInterface } from 'node:readline/promises';
+import { createInterface } from 'node:readline';
 import { Failure } from '../../protocol/failures.ts';
 import { openRecords, openStopped } from '../copies.ts';
 import { assertUser, exportLetters, exportUser, listUsers, removeUser } from '../records.ts';
@@ -65,9 +65,13 @@ async function confirm(name: string): Promise<void> {
     );
   }
   const terminal = createInterface({ input: process.stdin, output: process.stdout });
-  const answer = await terminal.question(`\nType ${name} to go on: `);
+  const answer = await new Promise<string | undefined>((resolve) => {
+    // Ctrl+C and Ctrl+D end it without an answer.
+    terminal.once('close', () => resolve(undefined)).question(`\nType ${name} to go on: `, resolve);
+  });
   terminal.close();
-  if (answer.trim() !== name) throw new Failure('command-invalid', 'Nothing was removed.');
+  if (answer === undefined) console.log();
+  if (answer?.trim() !== name) throw new Failure('command-invalid', 'Nothing was removed.');
 }
 
 /** Prints one JSON object, letter by letter: a mailbox may be larger than a text can be.

@@ -1,19 +1,24 @@
 // A backup: whole, while the relay serves or not; and back into a folder, unless anything is wrong with it.
+import { spawnSync } from 'node:child_process';
 import {
   appendFileSync,
   chownSync,
+  cpSync,
   existsSync,
+  linkSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
+import { lockFolder } from '../../relay/database.ts';
 import { temporaryFolder, until } from '../town.ts';
 import { done, listening, refused, run } from './program.ts';
 import { alice, bob, letter, Wire } from './wire.ts';
@@ -64,7 +69,7 @@ test('what a serving relay had when it was made comes back elsewhere: key, users
   expect(said).toContain(
     `${elsewhere} holds the relay again as it was on ${String(manifestOf(file)['made'])}`,
   );
-  expect(readdirSync(elsewhere).sort()).toEqual(['relay-tls.pem', 'relay.sqlite']);
+  expect(readdirSync(elsewhere).sort()).toEqual(['.relay-lock', 'relay-tls.pem', 'relay.sqlite']);
   expect(statSync(elsewhere).mode & 0o777).toBe(0o700);
   for (const name of ['relay-tls.pem', 'relay.sqlite']) {
     expect(statSync(join(elsewhere, name)).mode & 0o777).toBe(0o600);
@@ -101,6 +106,35 @@ test('a file that is there is not written over without --force', async () => {
   expect(readdirSync(join(file, '..'))).toEqual(['relay.backup']);
 });
 
+test('--force writes over files alone, and never over those of a relay', async () => {
+  const { relay, data, file } = await backedUp();
+  const kept = readFileSync(file);
+  const forced = (target: string): Promise<string> => refused('backup', target, '--force', '--data', data);
+  const beside = (name: string): string => join(file, '..', name);
+  mkdirSync(beside('folder'));
+  symlinkSync(file, beside('link'));
+  symlinkSync('nowhere', beside('broken'));
+  for (const target of ['folder', 'link', 'broken'].map(beside)) {
+    expect(await forced(target)).toBe(`${target} is no regular file. Name another.`);
+  }
+  if (process.platform !== 'win32') expect(await forced('/dev/stdout')).toContain('is no regular file');
+  symlinkSync(data, beside('data'));
+  linkSync(join(data, 'relay.sqlite'), beside('other-name'));
+  const own = ['relay.sqlite', 'relay-tls.pem', 'relay.sqlite-wal', 'relay.sqlite-journal', '.relay-lock'];
+  const targets = own.flatMap((name) => [join(data, name), join(beside('data'), name)]);
+  for (const target of [...targets, beside('other-name')]) {
+    expect(await forced(target)).toBe(`${target} is a file of the relay itself. Name another.`);
+  }
+  expect(await forced(join(data, 'relay.sock'))).toContain('is no regular file');
+  expect(readFileSync(file)).toEqual(kept);
+  await stop(relay);
+  expect(await forced(join(data, 'relay.sqlite'))).toContain('is a file of the relay itself');
+  // Beside them there may be one.
+  await done('backup', join(data, 'relay.backup'), '--data', data);
+  await done('backup', join(data, 'relay.backup'), '--force', '--data', data);
+  expect((await listening(data)).key).toEqual(relay.key);
+});
+
 test('a folder with a relay is not written over without --force, nor while the relay serves', async () => {
   const { relay, data, file, id } = await backedUp();
   for (const force of [[], ['--force']]) {
@@ -119,10 +153,114 @@ test('a folder with a relay is not written over without --force, nor while the r
   rmSync(join(data, 'relay.sqlite'));
   writeFileSync(join(data, 'relay.sqlite-wal'), 'noise');
   await done('restore', file, '--force', '--data', data);
-  expect(readdirSync(data).sort()).toEqual(['relay-tls.pem', 'relay.sock', 'relay.sqlite']);
+  expect(readdirSync(data).sort()).toEqual(['.relay-lock', 'relay-tls.pem', 'relay.sock', 'relay.sqlite']);
   expect(readFileSync(join(data, 'relay-tls.pem'))).toEqual(key);
   expect(await lettersOf(await listening(data))).toEqual([id]);
 });
+
+/** Adds so much to what a stopped relay stores that it takes a while to restore. */
+function fill(data: string, mebibytes: number): void {
+  const database = new DatabaseSync(join(data, 'relay.sqlite'));
+  const insert = database.prepare(
+    "INSERT INTO mailbox VALUES (NULL, 'bob', 'alice', ?, 0, zeroblob(1048576))",
+  );
+  for (let i = 0; i < mebibytes; i++) insert.run(Buffer.from(`${i}`.padStart(16)));
+  database.close();
+}
+
+test.runIf(process.platform !== 'win32')('while a backup is restored, no relay starts there', async () => {
+  const { relay, data, file, id } = await backedUp();
+  await stop(relay);
+  const large = join(file, '../large.backup');
+  const filled = temporaryFolder();
+  await done('restore', file, '--data', filled);
+  fill(filled, 40);
+  await done('backup', large, '--data', filled);
+  for (const folder of [data, temporaryFolder()]) {
+    const restoring = run(['restore', large, '--force', '--data', folder]);
+    await until(() => readdirSync(folder).some((name) => name.startsWith('.relay-restore-')));
+    restoring.child.kill('SIGSTOP');
+    const serving = await run(['--json', '--port', '0', '--data', folder]).ended;
+    expect(serving).toMatchObject({ code: 1, out: '' });
+    expect(serving.error).toContain('Another relay already runs on');
+    expect(await refused('restore', file, '--force', '--data', folder)).toContain('Stop it first');
+    restoring.child.kill('SIGCONT');
+    expect(await restoring.ended).toMatchObject({ code: 0, error: '' });
+  }
+  expect((await done('users', '--json', '--data', data)).match(/"waiting":41/)).not.toBeNull();
+  expect(await lettersOf(await listening(data))).toContain(id);
+});
+
+test('a relay of a version that knows no lock of the folder is noticed all the same', async () => {
+  const { relay, data, file } = await backedUp();
+  await stop(relay);
+  const older = new DatabaseSync(join(data, 'relay.sqlite'));
+  older.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
+  expect(await refused('restore', file, '--force', '--data', data)).toContain('A relay serves');
+  older.close();
+});
+
+/** A relay that has stopped, and a backup of another one that shall take its place. */
+async function replaceable(): Promise<{ data: string; key: Buffer; id: string; other: string }> {
+  const { relay, data, id } = await backedUp();
+  await stop(relay);
+  const elsewhere = temporaryFolder();
+  await stop(await listening(elsewhere));
+  const other = join(temporaryFolder(), 'other.backup');
+  await done('backup', other, '--data', elsewhere);
+  return { data, key: relay.key, id, other };
+}
+
+test.runIf(process.platform === 'linux')(
+  'a relay that can not be replaced stays what it was',
+  async ({ skip }) => {
+    const { data, key, id, other } = await replaceable();
+    for (const name of ['relay-tls.pem', 'relay.sqlite']) {
+      // What is mounted can neither be moved nor removed.
+      const mount = `mount --bind '${join(data, name)}' '${join(data, name)}' && exec "$@"`;
+      const fixed = ['unshare', '--user', '--map-root-user', '--mount', 'bash', '-c', mount, 'bash'];
+      skip((await run(['--version'], fixed).ended).code !== 0, 'this system lets no test mount anything');
+      const { code, error } = await run(['restore', other, '--force', '--data', data], fixed).ended;
+      expect({ code, error }).toEqual({
+        code: 1,
+        error: `signet-relay: ${data} cannot be written (EBUSY).\n`,
+      });
+      expect(readdirSync(data).sort()).toEqual(['.relay-lock', 'relay-tls.pem', 'relay.sqlite']);
+    }
+    const again = await listening(data);
+    expect(again.key).toEqual(key);
+    expect(await lettersOf(again)).toEqual([id]);
+  },
+);
+
+test.runIf(process.platform === 'linux')(
+  'killed at any moment, a restore leaves the one relay or the other, and all of it',
+  async ({ skip }) => {
+    const { data, key, id, other } = await replaceable();
+    const killed = (n: number): string[] => [
+      ...['strace', '-f', '-qq', '-o', '/dev/null', '-e', 'trace=rename'],
+      ...['-e', `inject=rename:signal=KILL:when=${n}`],
+    ];
+    skip(spawnSync('strace', ['-qq', 'true']).status !== 0, 'strace can not be run here');
+    const seen = { old: 0, new: 0 };
+    for (let n = 1; ; n++) {
+      const folder = temporaryFolder();
+      cpSync(data, folder, { recursive: true });
+      const { code } = await run(['restore', other, '--force', '--data', folder], killed(n)).ended;
+      if (code === 0) break;
+      const again = await listening(folder);
+      if (again.key.equals(key)) {
+        seen.old++;
+        expect(await lettersOf(again)).toEqual([id]);
+      } else {
+        seen.new++;
+        expect(await done('users', '--data', folder)).toBe('Nobody has registered yet.\n');
+      }
+    }
+    expect(seen.old + seen.new).toBe(6);
+    expect(seen.old).toBeGreaterThanOrEqual(5);
+  },
+);
 
 test('a damaged relay is what --force replaces; no backup is made of it', async () => {
   const { relay, data, file, id } = await backedUp();
@@ -134,7 +272,7 @@ test('a damaged relay is what --force replaces; no backup is made of it', async 
   expect(await refused('backup', other, '--data', data)).toContain('relay-tls.pem cannot be read');
   expect(readdirSync(join(file, '..'))).toEqual(['relay.backup']);
   await done('restore', file, '--force', '--data', data);
-  expect(readdirSync(data).sort()).toEqual(['relay-tls.pem', 'relay.sqlite']);
+  expect(readdirSync(data).sort()).toEqual(['.relay-lock', 'relay-tls.pem', 'relay.sqlite']);
   expect(await lettersOf(await listening(data))).toEqual([id]);
 });
 
@@ -147,7 +285,7 @@ test('a relay without a key of its own: its backup says that the key is to be ke
   expect(manifestOf(file).files.map(({ name }) => name)).toEqual(['relay.sqlite']);
   const empty = temporaryFolder();
   await done('restore', file, '--data', empty);
-  expect(readdirSync(empty)).toEqual(['relay.sqlite']);
+  expect(readdirSync(empty)).toEqual(['.relay-lock', 'relay.sqlite']);
 });
 
 /** Changes the first line. */
@@ -226,6 +364,45 @@ test('every damage is told, and a folder that was not there is not there after',
     expect(await refused('restore', file, '--data', join(parent, 'new', 'data'))).toMatch(sentence);
     expect(readdirSync(parent)).toEqual([]);
   }
+  const { error } = await run(
+    ['restore', file, '--data', join('some', 'where')],
+    ['sh', '-c', '"$@"; ls >&2', 'sh'],
+  ).ended;
+  expect(error).toMatch(/^signet-relay: [^\n]+ cannot be read \(EISDIR\)\.\n$/);
+});
+
+test('what a killed command has left is removed by the next; nothing else is', async () => {
+  const { relay, data, file } = await backedUp();
+  await stop(relay);
+  fill(data, 20);
+  const folder = temporaryFolder();
+  const large = join(folder, 'large');
+  const left = (parent: string): string[] =>
+    readdirSync(parent).filter((name) => /^\.relay-(backup|restore)-/.test(name));
+  const killed = async (parent: string, ...args: string[]): Promise<void> => {
+    const { child, ended } = run(args);
+    await until(() => left(parent).some((name) => readdirSync(join(parent, name)).length > 1));
+    child.kill('SIGKILL');
+    await ended;
+    expect(left(parent)).toHaveLength(1);
+  };
+  await killed(folder, 'backup', large, '--data', data);
+  // Of the same name, but somebody else's, or at work.
+  mkdirSync(join(folder, '.relay-backup-mine00'));
+  writeFileSync(join(folder, '.relay-backup-mine00', 'diary.txt'), '');
+  symlinkSync(data, join(folder, '.relay-backup-linked'));
+  mkdirSync(join(folder, '.relay-backup-atwork'));
+  const lock = lockFolder(join(folder, '.relay-backup-atwork'));
+  await done('backup', large, '--data', data);
+  const strangers = ['.relay-backup-atwork', '.relay-backup-linked', '.relay-backup-mine00'];
+  expect(left(folder).sort()).toEqual(strangers);
+  lock.close();
+
+  const elsewhere = temporaryFolder();
+  await killed(elsewhere, 'restore', large, '--data', elsewhere);
+  await done('restore', file, '--data', elsewhere);
+  expect(left(elsewhere)).toEqual([]);
+  expect(readdirSync(data).sort()).toEqual(['.relay-lock', 'relay-tls.pem', 'relay.sqlite']);
 });
 
 test('a database that is wrong in itself, or newer, is told, whatever its checksum', async () => {
@@ -240,13 +417,13 @@ test('a database that is wrong in itself, or newer, is told, whatever its checks
   expect(await refused('restore', damaged, '--data', empty)).toBe(
     `${damaged} holds a relay that is damaged. Take another backup.`,
   );
-  expect(readdirSync(empty)).toEqual([]);
+  expect(readdirSync(empty)).toEqual(['.relay-lock']);
 });
 
 test('folders that can not be written, or hold something else, are told', async () => {
   const { data, file } = await backedUp();
   const below = join(file, 'below');
-  expect(await refused('backup', below, '--data', data)).toBe(`${below} cannot be written (ENOTDIR).`);
+  expect(await refused('backup', below, '--data', data)).toBe(`There is no folder ${file}.`);
   const nowhere = join(data, 'none', 'file');
   expect(await refused('backup', nowhere, '--data', data)).toBe(`There is no folder ${join(data, 'none')}.`);
   const documents = temporaryFolder();
@@ -298,7 +475,14 @@ test.runIf(process.getuid?.() === 0)('what root restores belongs to whom the fol
   const data = temporaryFolder();
   chownSync(data, 65534, 65534);
   await done('restore', file, '--data', data);
-  for (const name of ['relay-tls.pem', 'relay.sqlite']) {
+  for (const name of ['relay-tls.pem', 'relay.sqlite', '.relay-lock']) {
     expect(statSync(join(data, name))).toMatchObject({ uid: 65534, gid: 65534 });
   }
+  // What is somebody else's stays so, whatever the folder's owner has put there.
+  const stranger = join(temporaryFolder(), 'stranger');
+  writeFileSync(stranger, '', { mode: 0o644 });
+  rmSync(join(data, '.relay-lock'));
+  symlinkSync(stranger, join(data, '.relay-lock'));
+  await done('users', '--data', data);
+  expect(statSync(stranger)).toMatchObject({ uid: 0, mode: 0o100644 });
 });

@@ -102,7 +102,7 @@ test('users lists names, keys and what waits, the same beside a serving relay as
   await until(() => readdirSync(data).every((name) => !name.startsWith('relay-copy')));
   await stop(relay);
   expect(await done('users', '--data', data, '--json')).toBe(serving);
-  expect(readdirSync(data).sort()).toEqual(['relay-tls.pem', 'relay.sqlite']);
+  expect(readdirSync(data).sort()).toEqual(['.relay-lock', 'relay-tls.pem', 'relay.sqlite']);
 
   const empty = temporaryFolder();
   await stop(await listening(empty));
@@ -177,6 +177,15 @@ test.runIf(process.platform === 'linux')('at a terminal, remove-user asks for th
   expect(refusal.code).toBe(1);
   expect(refusal.out).toContain('Type bob to go on:');
   expect(refusal.out).toContain('signet-relay: Nothing was removed.');
+  // Ctrl+C and Ctrl+D, once it asks.
+  for (const key of ['\\003', '\\004']) {
+    const typed = `for i in {1..400}; do grep -q 'to go on' "$0" && break; sleep 0.05; done; printf '${key}'; sleep 1`;
+    const file = join(temporaryFolder(), 'typescript');
+    const script = `(${typed}) | script -qefc "$(printf '%q ' "$@")" "$0"`;
+    const { code, out } = await run(command, ['bash', '-c', script, file]).ended;
+    expect(code).toBe(1);
+    expect(out.split('\r\n').slice(-2)).toEqual(['signet-relay: Nothing was removed.', '']);
+  }
   const removal = await typing('bob');
   expect(removal.code).toBe(0);
   expect(removal.out).toContain('bob is removed, with 1 waiting message.');

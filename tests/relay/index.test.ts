@@ -42,6 +42,26 @@ test.for([
   expect(error).not.toContain('    at ');
 });
 
+test.runIf(process.platform === 'linux')('output that finds no room is a failure, and is told', async () => {
+  const data = temporaryFolder();
+  const relay = await listening(data);
+  const full = ['sh', '-c', '"$@" > /dev/full', 'sh'];
+  const known = ['--data', data, '--port', `${relay.port}`];
+  for (const args of [
+    ['--help'],
+    ['--version'],
+    ['users', '--data', data],
+    ['check', ...known],
+    ['invite', ...known],
+    ['serve', '--port', '0', '--data', temporaryFolder(), '--log-level', 'silent'],
+  ]) {
+    expect(await run(args, full).ended).toMatchObject({
+      code: 1,
+      error: 'signet-relay: Standard output cannot be written (ENOSPC).\n',
+    });
+  }
+});
+
 test('prints the invite for people, with a code to scan', async () => {
   const addresses = ['chat.example.org:7443', '[2001:db8::1]:7443'];
   const args = ['--data', 'data', '--host', '127.0.0.1', '--port', '0', '--log-level', 'silent'];
@@ -191,12 +211,17 @@ test.for<[string, string, (data: string) => void]>([
   expect(error.trim().split('\n')).toHaveLength(1);
 });
 
-test.runIf(process.platform === 'linux')(
-  'a folder that can not be written is refused with a sentence',
-  async () => {
+test.runIf(process.platform === 'linux').for(['/sys/signet', '/proc/signet', '/proc/signet/relay'])(
+  '%s, where no folder can be made, is refused with a sentence',
+  async (data) => {
     // Nobody can write there, not even root.
-    const { code, error } = await run(['--json', '--port', '0', '--data', '/sys/signet']).ended;
-    expect(code).toBe(1);
-    expect(error).toContain('/sys/signet cannot be made or used');
+    const { code, error } = await run(['--json', '--port', '0', '--data', data]).ended;
+    expect({ code, error }).toEqual({
+      code: 1,
+      error: `signet-relay: The data folder ${data} cannot be made or used.\n`,
+    });
+    const restored = await run(['restore', 'no-file', '--data', data]).ended;
+    expect(restored.code).toBe(1);
+    expect(restored.error).toMatch(new RegExp(`^signet-relay: ${data} cannot be [^\n]+\\.\n$`));
   },
 );

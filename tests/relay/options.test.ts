@@ -108,6 +108,13 @@ test.for<[unknown, string]>([
   }
 });
 
+test('a file may begin with a byte order mark', async () => {
+  const { config, folder } = configured({});
+  await ownCertificate(folder);
+  writeFileSync(config, '\uFEFF{"data": ".", "host": "127.0.0.1"}');
+  expect(await addresses(['--config', config])).toEqual(['127.0.0.1:7443']);
+});
+
 test('a file that is missing or no JSON is told', async () => {
   const { config, folder } = configured({});
   writeFileSync(config, '{"port": 7443,}');
