@@ -1,8 +1,7 @@
-// A backup: whole, while the relay serves or not; and back into a folder, unless anything is wrong with it.
+// A backup: whole, while the relay serves or not; and what is wrong with one is told.
 import {
   appendFileSync,
   chownSync,
-  cpSync,
   existsSync,
   linkSync,
   mkdirSync,
@@ -19,36 +18,9 @@ import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
 import { lockFolder } from '../../relay/database.ts';
 import { temporaryFolder, until } from '../town.ts';
-import { done, listening, refused, run } from './program.ts';
+import { backedUp, fill, lettersOf } from './populated.ts';
+import { done, listening, refused, run, stop } from './program.ts';
 import { alice, bob, letter, Wire } from './wire.ts';
-
-type Relay = Awaited<ReturnType<typeof listening>>;
-
-async function stop({ child, ended }: Relay): Promise<void> {
-  child.kill('SIGTERM');
-  await ended;
-}
-
-/** A relay with a letter of alice's that waits for bob, and a backup of it that was made while it served. */
-async function backedUp(): Promise<{ relay: Relay; data: string; file: string; id: string; out: string }> {
-  const data = join(temporaryFolder(), 'data');
-  const relay = await listening(data);
-  (await Wire.signedIn(relay, bob)).socket.terminate();
-  const sender = await Wire.signedIn(relay, alice);
-  const { id, envelope } = letter(alice, bob);
-  expect(await sender.post(bob, envelope)).toMatchObject({ type: 'accepted' });
-  const file = join(temporaryFolder(), 'relay.backup');
-  const out = await done('backup', file, '--data', data);
-  return { relay, data, file, id: id.toString('hex'), out };
-}
-
-/** Bob's letters on a relay. */
-async function lettersOf(relay: Relay): Promise<string[]> {
-  const recipient = await Wire.signedIn(relay, bob);
-  await until(() => recipient.delivered.length > 0);
-  await recipient.settle();
-  return recipient.delivered.map(({ id }) => id);
-}
 
 const manifestOf = (file: string): Record<string, unknown> & { files: { name: string; bytes: number }[] } =>
   JSON.parse(readFileSync(file, 'latin1').split('\n')[0]!) as ReturnType<typeof manifestOf>;
@@ -133,140 +105,6 @@ test('--force writes over files alone, and never over those of a relay', async (
   await done('backup', join(data, 'relay.backup'), '--force', '--data', data);
   expect((await listening(data)).key).toEqual(relay.key);
 });
-
-test('a folder with a relay is not written over without --force, nor while the relay serves', async () => {
-  const { relay, data, file, id } = await backedUp();
-  for (const force of [[], ['--force']]) {
-    expect(await refused('restore', file, ...force, '--data', data)).toBe(
-      `A relay serves ${data} now and holds relay.sqlite locked. Stop it first, and start it again after.`,
-    );
-  }
-  expect(await lettersOf(relay)).toEqual([id]);
-  relay.child.kill('SIGKILL');
-  await relay.ended;
-  const key = readFileSync(join(data, 'relay-tls.pem'));
-  expect(await refused('restore', file, '--data', data)).toBe(
-    `${data} holds a relay already. Name another folder, or say --force to put the backup in its place.`,
-  );
-  // Nobody has opened, and so cleared away, what an older database has left of its log.
-  rmSync(join(data, 'relay.sqlite'));
-  writeFileSync(join(data, 'relay.sqlite-wal'), 'noise');
-  await done('restore', file, '--force', '--data', data);
-  expect(readdirSync(data).sort()).toEqual(['.relay-lock', 'relay-tls.pem', 'relay.sock', 'relay.sqlite']);
-  expect(readFileSync(join(data, 'relay-tls.pem'))).toEqual(key);
-  expect(await lettersOf(await listening(data))).toEqual([id]);
-});
-
-/** Adds so much to what a stopped relay stores that it takes a while to restore. */
-function fill(data: string, mebibytes: number): void {
-  const database = new DatabaseSync(join(data, 'relay.sqlite'));
-  const insert = database.prepare(
-    "INSERT INTO mailbox VALUES (NULL, 'bob', 'alice', ?, 0, zeroblob(1048576))",
-  );
-  for (let i = 0; i < mebibytes; i++) insert.run(Buffer.from(`${i}`.padStart(16)));
-  database.close();
-}
-
-test.runIf(process.platform !== 'win32')('while a backup is restored, no relay starts there', async () => {
-  const { relay, data, file, id } = await backedUp();
-  await stop(relay);
-  const large = join(file, '../large.backup');
-  const filled = temporaryFolder();
-  await done('restore', file, '--data', filled);
-  fill(filled, 40);
-  await done('backup', large, '--data', filled);
-  for (const folder of [data, temporaryFolder()]) {
-    const restoring = run(['restore', large, '--force', '--data', folder]);
-    await until(() => readdirSync(folder).some((name) => name.startsWith('.relay-restore-')));
-    restoring.child.kill('SIGSTOP');
-    const serving = await run(['--json', '--port', '0', '--data', folder]).ended;
-    expect(serving).toMatchObject({ code: 1, out: '' });
-    expect(serving.error).toContain('Another relay already runs on');
-    expect(await refused('restore', file, '--force', '--data', folder)).toContain('Stop it first');
-    restoring.child.kill('SIGCONT');
-    expect(await restoring.ended).toMatchObject({ code: 0, error: '' });
-  }
-  expect((await done('users', '--json', '--data', data)).match(/"waiting":41/)).not.toBeNull();
-  expect(await lettersOf(await listening(data))).toContain(id);
-});
-
-test('a relay of a version that knows no lock of the folder is noticed all the same', async () => {
-  const { relay, data, file } = await backedUp();
-  await stop(relay);
-  const older = new DatabaseSync(join(data, 'relay.sqlite'));
-  older.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
-  expect(await refused('restore', file, '--force', '--data', data)).toContain('A relay serves');
-  older.close();
-});
-
-/** A relay that has stopped, and a backup of another one that shall take its place. */
-async function replaceable(): Promise<{ data: string; key: Buffer; id: string; other: string }> {
-  const { relay, data, id } = await backedUp();
-  await stop(relay);
-  const elsewhere = temporaryFolder();
-  await stop(await listening(elsewhere));
-  const other = join(temporaryFolder(), 'other.backup');
-  await done('backup', other, '--data', elsewhere);
-  return { data, key: relay.key, id, other };
-}
-
-test.runIf(process.platform === 'linux')(
-  'a relay that can not be replaced stays what it was',
-  async ({ skip }) => {
-    const { data, key, id, other } = await replaceable();
-    for (const name of ['relay-tls.pem', 'relay.sqlite']) {
-      // What is mounted can neither be moved nor removed.
-      const mount = `mount --bind '${join(data, name)}' '${join(data, name)}' && exec "$@"`;
-      const fixed = ['unshare', '--user', '--map-root-user', '--mount', 'bash', '-c', mount, 'bash'];
-      skip((await run(['--version'], fixed).ended).code !== 0, 'this system lets no test mount anything');
-      const { code, error } = await run(['restore', other, '--force', '--data', data], fixed).ended;
-      expect({ code, error }).toEqual({
-        code: 1,
-        error: `signet-relay: ${data} cannot be written (EBUSY).\n`,
-      });
-      expect(readdirSync(data).sort()).toEqual(['.relay-lock', 'relay-tls.pem', 'relay.sqlite']);
-    }
-    const again = await listening(data);
-    expect(again.key).toEqual(key);
-    expect(await lettersOf(again)).toEqual([id]);
-  },
-);
-
-/** Has Node.js end itself with kill -9 in place of renaming for the n-th time. */
-function killedAtRename(n: number): string[] {
-  const hook = `import fs from 'node:fs';
-    import { syncBuiltinESMExports } from 'node:module';
-    const { renameSync } = fs;
-    let left = ${n};
-    fs.renameSync = (from, to) => (--left === 0 ? process.kill(process.pid, 'SIGKILL') : renameSync(from, to));
-    syncBuiltinESMExports();`;
-  return ['env', `NODE_OPTIONS=--import=data:text/javascript,${encodeURIComponent(hook)}`];
-}
-
-test.runIf(process.platform !== 'win32')(
-  'killed at any moment, a restore leaves the one relay or the other, and all of it',
-  async () => {
-    const { data, key, id, other } = await replaceable();
-    const seen = { old: 0, new: 0 };
-    for (let n = 1; ; n++) {
-      const folder = temporaryFolder();
-      cpSync(data, folder, { recursive: true });
-      const { code } = await run(['restore', other, '--force', '--data', folder], killedAtRename(n)).ended;
-      if (code === 0) break;
-      expect(code).toBe(null);
-      const again = await listening(folder);
-      if (again.key.equals(key)) {
-        seen.old++;
-        expect(await lettersOf(again)).toEqual([id]);
-      } else {
-        seen.new++;
-        expect(await done('users', '--data', folder)).toBe('Nobody has registered yet.\n');
-      }
-    }
-    // Both files out of the way, that all are, both in place, and the last, before which the old one is still the relay.
-    expect(seen).toEqual({ old: 6, new: 0 });
-  },
-);
 
 test('a damaged relay is what --force replaces; no backup is made of it', async () => {
   const { relay, data, file, id } = await backedUp();

@@ -101,3 +101,9 @@ export async function listening(
   const { key, relays: addresses } = decodeInvite(told.invite);
   return { ...started, port: told.port, key, addresses };
 }
+
+/** Ends a relay as its owner does. */
+export async function stop({ child, ended }: Program): Promise<void> {
+  child.kill('SIGTERM');
+  await ended;
+}
