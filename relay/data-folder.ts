@@ -1,11 +1,15 @@
 // The folder that a relay lives in: whose it is, what belongs into it, and what a disk has to say when it refuses.
 import {
   accessSync,
+  closeSync,
   constants,
   copyFileSync,
   existsSync,
+  fsyncSync,
   lchownSync,
+  lstatSync,
   mkdirSync,
+  openSync,
   readdirSync,
   realpathSync,
   renameSync,
@@ -42,7 +46,9 @@ export function holdsRelay(directory: string): boolean {
 export function makeFolder(folder: string): string | undefined {
   const path = resolve(folder);
   if (existsSync(join(path, sep))) return undefined;
-  const first = makeFolder(dirname(path));
+  const above = dirname(path);
+  // A drive that is not there has nothing above it.
+  const first = above === path ? undefined : makeFolder(above);
   mkdirSync(path, { mode: 0o700 });
   return first ?? path;
 }
@@ -91,11 +97,13 @@ export function assertRelayFolder(directory: string): void {
  * does this holds the lock of the folder. What was there is below `part` then, to be removed with it. */
 export function replaceRelay(part: string, directory: string): void {
   const key = join(part, CERTIFICATE_FILE);
-  // A backup may be without a key.
-  if (!existsSync(key) && holdsKey(directory)) copyFileSync(join(directory, CERTIFICATE_FILE), key);
+  // A backup may be without a key: the relay keeps its own.
+  if (!existsSync(key) && holdsKey(directory)) copyDurably(join(directory, CERTIFICATE_FILE), key);
   for (const name of RELAY_FILES) if (existsSync(join(part, name))) giveToOwner(join(part, name), directory);
   try {
     mkdirSync(join(directory, MOVING), { mode: 0o700 });
+    // Who brings it back may be the relay itself.
+    giveToOwner(join(directory, MOVING), directory);
     move(directory, join(directory, MOVING));
     renameSync(join(directory, MOVING), join(directory, MOVED));
     move(part, directory);
@@ -120,10 +128,20 @@ export function bringBack(directory: string): void {
   }
 }
 
+/** @throws where it may not look: what is there must not be taken for missing */
 function move(from: string, to: string): void {
   for (const name of RELAY_FILES) {
-    if (existsSync(join(from, name))) renameSync(join(from, name), join(to, name));
+    const isThere = lstatSync(join(from, name), { throwIfNoEntry: false }) !== undefined;
+    if (isThere) renameSync(join(from, name), join(to, name));
   }
+}
+
+/** On the disk when it returns. */
+function copyDurably(from: string, to: string): void {
+  copyFileSync(from, to);
+  const file = openSync(to, 'r+');
+  fsyncSync(file);
+  closeSync(file);
 }
 
 /** Whether a path names one of the files that a relay has in its folder, or would have, under whatever name. */

@@ -1,6 +1,6 @@
 // A backup put in the place of a relay: only of one that is stopped, and all of it or nothing.
-import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, chownSync, cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
 import { temporaryFolder, until } from '../town.ts';
@@ -128,5 +128,24 @@ test.runIf(process.platform !== 'win32')(
     }
     // Both files out of the way, that all are, both in place, and the last, before which the old one is still the relay.
     expect(seen).toEqual({ old: 6, new: 0 });
+  },
+);
+
+test.runIf(process.getuid?.() === 0)(
+  'what root was killed at is brought back by the relay, which is another user',
+  async ({ skip }) => {
+    const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
+    skip((await run(['--version'], nobody).ended).code !== 0, 'nobody else can be had here');
+    const { data, key, id, other } = await replaceable();
+    for (const path of [data, ...readdirSync(data).map((name) => join(data, name))])
+      chownSync(path, 65534, 65534);
+    chmodSync(dirname(data), 0o755);
+    // The old one is whole, and out of the way.
+    const { code } = await run(['restore', other, '--force', '--data', data], killedAtRename(4)).ended;
+    expect(code).toBe(null);
+    expect(readdirSync(data)).not.toContain('relay.sqlite');
+    const again = await listening(data, nobody);
+    expect(again.key).toEqual(key);
+    expect(await lettersOf(again)).toEqual([id]);
   },
 );

@@ -28,7 +28,6 @@ const preferences = ['preload', 'sandbox', 'contextIsolation', 'nodeIntegration'
 const harmless = ['devTools', 'webSecurity', 'navigateOnDragDrop', 'safeDialogs'];
 const events = ['close', 'closed', 'ready-to-show', 'show', 'hide', 'focus', 'blur', 'resize', 'move'];
 const more = ['page-title-updated', 'minimize', 'restore', 'maximize', 'unmaximize'];
-const whole = ['enter-full-screen', 'leave-full-screen'];
 
 const all: BrowserWindow[] = [];
 let focused: BrowserWindow | undefined;
@@ -44,11 +43,10 @@ export class BrowserWindow extends Emitter {
   #visible: boolean;
   #minimized = false;
   #maximized = false;
-  #fullScreen = false;
   #destroyed = false;
 
   constructor(options: Electron.BrowserWindowConstructorOptions = {}) {
-    super('BrowserWindow', [...events, ...more, ...whole]);
+    super('BrowserWindow', [...events, ...more]);
     if (!household.isReady()) throw new Error('Cannot create BrowserWindow before app is ready');
     const { webPreferences = {}, width = 800, height = 600, title = 'Electron' } = options;
     checkOptions('BrowserWindow', options, known);
@@ -171,15 +169,6 @@ export class BrowserWindow extends Emitter {
     this.showInactive();
   }
 
-  /** "On macOS, fullscreen transitions take place asynchronously." */
-  setFullScreen(flag: boolean): void {
-    setTimeout(() => {
-      this.#fullScreen = flag;
-      this.emit(flag ? 'enter-full-screen' : 'leave-full-screen');
-    }, 50);
-  }
-
-  isFullScreen = (): boolean => this.#fullScreen;
   isVisible = (): boolean => this.#visible && !this.#minimized && !this.#destroyed;
   isMinimized = (): boolean => this.#minimized;
   isMaximized = (): boolean => this.#maximized;

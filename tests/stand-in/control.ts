@@ -44,7 +44,6 @@ const controls = {
       visible: window.isVisible(),
       focused: window.isFocused(),
       minimized: window.isMinimized(),
-      fullScreen: window.isFullScreen(),
       flashing: window.flashing,
       bounds: window.getBounds(),
       url: window.webContents.getURL(),
@@ -70,7 +69,6 @@ const controls = {
   closeWindow: (index = 0) => windows()[index]!.close(),
   /** The user turns to the window, or to another program. */
   focusWindow: (focus: boolean, index = 0) => (focus ? windows()[index]!.focus() : windows()[index]!.blur()),
-  fullScreen: (index = 0) => windows()[index]!.setFullScreen(true),
   crashPage: (index = 0) => windows()[index]!.webContents.crash(),
   quit: () => app.quit(),
   activate: () => void app.emit('activate', preventable(), false),
