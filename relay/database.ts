@@ -92,9 +92,17 @@ export function lockFolder(directory: string): DatabaseSync {
     return lock;
   } catch (cause) {
     if (lock?.isOpen) lock.close();
-    throw explain(cause, join(directory, DATABASE_FILE));
+    const isLocked = isInUse(cause);
+    if (!isLocked && damageOf(cause, file)) {
+      const sentence = `${file} is not what a relay has made. Remove it, then try again.`;
+      throw new Failure('folder-unusable', sentence, { cause });
+    }
+    throw explain(cause, isLocked ? join(directory, DATABASE_FILE) : directory);
   }
 }
+
+/** Two may also have come to a folder without a lock at the same moment. */
+const isInUse = (cause: unknown): boolean => /database is locked|EEXIST/.test(String(cause));
 
 /** The same as `openDatabase`, for who holds the lock of the folder, or has the folder for itself. */
 export function openFile(
@@ -110,6 +118,8 @@ export function openFile(
       const sentence = `${file} is a link or a folder. Put the database itself there, or name its own folder with --data.`;
       throw new Failure('folder-unusable', sentence);
     }
+    // Before SQLite takes it for a new one, and clears away a write-ahead log that may hold everything.
+    if (found?.size === 0 && !begin) throw damaged(file);
     database = new DatabaseSync(file);
     return prepare(database, file, begin || !found);
   } catch (cause) {
@@ -144,9 +154,7 @@ function prepare(database: DatabaseSync, file: string, mayBegin: boolean): Datab
 }
 
 function explain(cause: unknown, file: string): Failure {
-  const text = String(cause);
-  // Two may have come to a folder without a lock at the same moment.
-  if (text.includes('database is locked') || text.includes('EEXIST')) {
+  if (isInUse(cause)) {
     return new Failure(
       'folder-in-use',
       `Another relay already runs on ${file}, or a command is at work there. Stop it, or name another folder.`,

@@ -51,7 +51,8 @@ export type Relay = {
 export async function startRelay(options: RelayOptions): Promise<Relay> {
   const { log, now = Date.now } = options;
   const limits = { ...defaultLimits, ...options.limits };
-  const database = openDatabase(options.data);
+  // Where the key is the operator's, a folder has none that would tell a lost database from one that was never begun.
+  const database = openDatabase(options.data, options.certificate ? false : undefined);
   try {
     const certificate = options.certificate ?? (await ownCertificate(options.data));
     const server = createServer({

@@ -129,11 +129,20 @@ async function port(options: ListenOptions, serving: boolean): Promise<string> {
     (key) => key !== undefined,
   );
   // Also one that was started since the database was looked at, or that holds it without a copy for commands.
-  if (answers.some((key) => key.equals(certificateOf(options).pin)))
-    return `this relay answers on port ${port}`;
+  const own = ownKey(options);
+  if (answers.some((key) => own?.equals(key))) return `this relay answers on port ${port}`;
   if (taken) throw taken;
   const who = answers.length > 0 ? 'Another relay' : 'Nobody';
   return fail(`${who} answers on port ${port}, though a relay serves this folder: is it on another --port?`);
+}
+
+/** The hash of the relay's key, undefined where that can't be used: another check says why. */
+function ownKey(options: ListenOptions): Buffer | undefined {
+  try {
+    return certificateOf(options).pin;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Why nobody can listen there now, undefined if one can. */

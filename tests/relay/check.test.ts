@@ -119,7 +119,13 @@ test('check names open permissions, a damaged database, a key of another, a port
     key: expect.stringContaining('relay-tls.pem cannot be read') as string,
   });
   rmSync(key);
-  expect(await failures()).toEqual({ key: expect.stringContaining('holds no key of a relay yet') as string });
+  const keyless = { key: expect.stringContaining('holds no key of a relay yet') as string };
+  expect(await failures()).toEqual(keyless);
+  const stranded = await openRelay();
+  expect(await failures(stranded.port)).toEqual({
+    ...keyless,
+    port: expect.stringContaining('another program uses it') as string,
+  });
   await ownCertificate(data);
 
   const change = (sql: string): void => {

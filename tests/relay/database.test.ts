@@ -9,12 +9,13 @@ import {
   statSync,
   symlinkSync,
   writeFileSync,
+  rmSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
 import { openDatabase } from '../../relay/database.ts';
-import { afterwards, temporaryFolder } from '../town.ts';
+import { afterwards, temporaryFolder, openRelay } from '../town.ts';
 
 function open(data: string): DatabaseSync {
   const database = openDatabase(data);
@@ -125,4 +126,16 @@ test('a folder or a link in the place of the file is told, and what the link lea
   chmodSync(foreign, 0o644);
   expect(() => openDatabase(data)).toThrow(refusal);
   expect(statSync(foreign)).toMatchObject({ size: 0, mode: 0o100644 });
+});
+
+test('a lock that is none is told as such, not as a damaged database', async () => {
+  const relay = await openRelay();
+  await relay.close();
+  const lock = join(relay.data, '.relay-lock');
+  writeFileSync(lock, 'noise '.repeat(1000));
+  expect(() => openDatabase(relay.data)).toThrow(
+    `${lock} is not what a relay has made. Remove it, then try again.`,
+  );
+  rmSync(lock);
+  openDatabase(relay.data).close();
 });

@@ -1,6 +1,6 @@
 // A relay and its disk: killed right after an answer, on a full disk, on a failing one.
 import { execFileSync } from 'node:child_process';
-import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
@@ -43,8 +43,15 @@ test('a database that was emptied is told as damaged and stays empty; a start th
   expect(code).toBe(1);
   expect(out).toContain(`FAIL  database: ${sentence(file)}`);
   expect(statSync(file).size).toBe(0);
+  // What it held may still be in the log, which SQLite would clear away.
+  writeFileSync(`${file}-wal`, 'all that is left');
+  expect(await refused(...serve, '--data', relay.data)).toBe(sentence(file));
+  expect(readFileSync(`${file}-wal`, 'utf8')).toBe('all that is left');
+  rmSync(`${file}-wal`);
   // With a certificate from elsewhere a folder has no key; a command has nothing to begin there, either.
-  rmSync(join(relay.data, 'relay-tls.pem'));
+  const key = join(temporaryFolder(), 'key.pem');
+  renameSync(join(relay.data, 'relay-tls.pem'), key);
+  commands.push([...serve, '--certificate', key, '--key', key]);
   for (const args of commands) expect(await refused(...args, '--data', relay.data)).toBe(sentence(file));
   expect(statSync(file).size).toBe(0);
   const { child, ended } = await listening(relay.data);

@@ -87,7 +87,7 @@ test.runIf(process.getuid?.() === 0)('a folder of somebody else is told', async 
   const { code, error } = await run(['--json', '--port', '0', '--data', data], nobody).ended;
   expect(code).toBe(1);
   expect(error).toContain(
-    `${join(data, 'relay.sqlite')} cannot be opened or written. Check the folder's permissions, and as whom this runs.`,
+    `${data} cannot be opened or written. Check the folder's permissions, and as whom this runs.`,
   );
 });
 
