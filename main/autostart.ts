@@ -37,13 +37,12 @@ export class Autostart {
       ...(profile === undefined ? [] : ['--profile', profile]),
       HIDDEN,
     ];
-    // Windows keeps one line of text: what holds a space stands in quotes.
-    const onWindows = process.platform === 'win32';
-    this.#login = {
-      path,
-      args: onWindows ? args.map((one) => (one.includes(' ') ? `"${one}"` : one)) : args,
-      name,
-    };
+    this.#login = { path, args, name };
+    // Windows keeps one line of text, and Electron puts nothing in quotes: not to write it, nor to find it again.
+    if (process.platform === 'win32') {
+      this.#login.path = `"${path}"`;
+      this.#login.args = args.map((one) => (one.includes(' ') ? `"${one}"` : one));
+    }
   }
 
   get isOn(): boolean {

@@ -66,8 +66,8 @@ export function openWindow(options: Options): BrowserWindow {
     options.onPlaced({ ...window.getNormalBounds(), maximized: window.isMaximized() });
     if (!options.staysOnClose()) return;
     event.preventDefault();
-    // On macOS, a window that is hidden in full screen leaves a black one behind.
-    if (!window.isFullScreen()) return window.hide();
+    // There, a window that is hidden in full screen leaves a black one behind.
+    if (process.platform !== 'darwin' || !window.isFullScreen()) return window.hide();
     window.once('leave-full-screen', () => window.hide());
     window.setFullScreen(false);
   });
@@ -91,7 +91,7 @@ export async function askOver(
   window: BrowserWindow | undefined,
   question: MessageBoxOptions,
 ): Promise<number> {
-  const { response } = await (window && !window.isDestroyed() && window.isVisible()
+  const { response } = await (window && !window.isDestroyed() && window.isVisible() && !window.isMinimized()
     ? dialog.showMessageBox(window, question)
     : dialog.showMessageBox(question));
   return response;

@@ -218,11 +218,13 @@ class App extends Emitter {
       'args',
       'name',
     ]);
+    assertQuoted(loginItem.path);
     records.loginItem = loginItem;
   }
 
   /** On Windows, `openAtLogin` is of the entry that has no name but the AppUserModelID; `launchItems` are all. */
-  getLoginItemSettings(): Electron.LoginItemSettings {
+  getLoginItemSettings(asked: Electron.LoginItemSettingsOptions = {}): Electron.LoginItemSettings {
+    assertQuoted(asked.path);
     const { openAtLogin = false, name, path = '', args = [] } = records.loginItem as Electron.Settings;
     const opened = { wasOpenedAtLogin: false, wasOpenedAsHidden: false, restoreState: false };
     const launchItem = { name: name ?? '', path, args, scope: 'user' as const, enabled: openAtLogin };
@@ -247,3 +249,9 @@ class App extends Emitter {
 
 guardClass('app', App satisfies Mirror<App, Electron.App, 'dock' | 'commandLine'>);
 export const app = new App();
+
+/** https://github.com/electron/electron/issues/53911 and 32657: what is not in quotes ends at the first space. */
+function assertQuoted(path = ''): void {
+  if (process.platform === 'win32' && !/^"[^"]*"$|^\S*$/.test(path))
+    throw new Error(`On Windows, ${path} would be read as ${path.split(' ')[0]}`);
+}

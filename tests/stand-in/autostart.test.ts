@@ -25,7 +25,10 @@ test('on Windows an entry is found again by its name, each profile has its own',
       other.set(false);
       print('off', one.isOn, other.isOn);
     },
-    { env: { AUTOSTART: autostart }, window: false },
+    {
+      env: { AUTOSTART: autostart, PORTABLE_EXECUTABLE_FILE: 'C:\\Users\\Ann Lee\\Signet.exe' },
+      window: false,
+    },
   );
   await soon(() => app.log()).toContain('off');
   expect(app.log()).toMatch(
