@@ -47,7 +47,7 @@ async function start() {
     'There is no desktop session with a keychain here: keys and messages of this run are thrown away.',
   );
   try {
-    return await run(program, ...script, main, '--profile', profile, ...args);
+    return await run(program, ...script, main, ...args, '--profile', profile);
   } finally {
     rmSync(profile, { recursive: true, force: true });
   }

@@ -1,5 +1,5 @@
 // Installs what a command needs and this machine lacks. Plain JavaScript: it runs on the Node.js that is there, from
-// version 20 on, before anything was installed.
+// version 20.11 on, before anything was installed.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
 // Every npm command starts here: installs what is missing, then runs the command on the project's own Node.js.
-// Plain JavaScript for Node.js 20 and later.
+// Plain JavaScript for Node.js 20.11 and later.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

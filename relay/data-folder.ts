@@ -197,6 +197,6 @@ export function damageOf(cause: unknown, file: string): Failure | undefined {
 }
 
 export function damaged(file: string, cause?: unknown): Failure {
-  const sentence = `${file} is damaged. Put a backup in its place, or move it away.`;
+  const sentence = `${file} is damaged. Restore a backup of the relay, or move it away.`;
   return new Failure('database-damaged', sentence, { cause });
 }

@@ -27,7 +27,8 @@ test('what was accepted survives kill -9 right after', async () => {
   expect(recipient.delivered.map(({ id }) => id)).toEqual(letters.map(({ id }) => id.toString('hex')));
 });
 
-const sentence = (file: string): string => `${file} is damaged. Put a backup in its place, or move it away.`;
+const sentence = (file: string): string =>
+  `${file} is damaged. Restore a backup of the relay, or move it away.`;
 
 test('a database that was emptied is told as damaged and stays empty; a start that was cut short goes on', async () => {
   const relay = await openRelay();
