@@ -1,20 +1,12 @@
 // The folder that a relay lives in: whose it is, what belongs into it, and what a disk has to say when it refuses.
 import {
   accessSync,
-  closeSync,
   constants,
-  copyFileSync,
   existsSync,
-  fsyncSync,
   lchownSync,
-  lstatSync,
   mkdirSync,
-  openSync,
   readdirSync,
   realpathSync,
-  renameSync,
-  rmdirSync,
-  rmSync,
   statSync,
 } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
@@ -25,14 +17,14 @@ export const CERTIFICATE_FILE = 'relay-tls.pem';
 /** Hidden, so that a folder with nothing else in it counts as empty. */
 export const LOCK_FILE = '.relay-lock';
 /** All that a relay is. */
-const RELAY_FILES = [
+export const RELAY_FILES = [
   CERTIFICATE_FILE,
   ...['', '-wal', '-shm', '-journal'].map((suffix) => DATABASE_FILE + suffix),
 ];
 /** Where the old relay is while a new one is put in its place: in the first until all of it is there, which then becomes
  * the second. A program that is killed meanwhile leaves one of the two, and `bringBack` makes of it what was before. */
-const MOVING = '.relay-moving';
-const MOVED = '.relay-moved';
+export const MOVING = '.relay-moving';
+export const MOVED = '.relay-moved';
 /** https://sqlite.org/rescode.html; its upper bytes say more. */
 const [SQLITE_CORRUPT, SQLITE_FULL, SQLITE_NOTADB] = [11, 13, 26];
 
@@ -91,57 +83,6 @@ export function assertRelayFolder(directory: string): void {
   if ([DATABASE_FILE, MOVING, MOVED].some((name) => existsSync(join(directory, name)))) return;
   const why = existsSync(directory) ? `${directory} holds no relay.` : `There is no folder ${directory}.`;
   throw new Failure('folder-unusable', `${why} Name the relay's data folder with --data.`);
-}
-
-/** Puts the relay of the folder `part`, below the other, in the place of the one there: all of it, or nothing. Whoever
- * does this holds the lock of the folder. What was there is below `part` then, to be removed with it. */
-export function replaceRelay(part: string, directory: string): void {
-  const key = join(part, CERTIFICATE_FILE);
-  // A backup may be without a key: the relay keeps its own.
-  if (!existsSync(key) && holdsKey(directory)) copyDurably(join(directory, CERTIFICATE_FILE), key);
-  for (const name of RELAY_FILES) if (existsSync(join(part, name))) giveToOwner(join(part, name), directory);
-  try {
-    mkdirSync(join(directory, MOVING), { mode: 0o700 });
-    // Who brings it back may be the relay itself.
-    giveToOwner(join(directory, MOVING), directory);
-    move(directory, join(directory, MOVING));
-    renameSync(join(directory, MOVING), join(directory, MOVED));
-    move(part, directory);
-    renameSync(join(directory, MOVED), join(part, 'replaced'));
-  } catch (error) {
-    bringBack(directory);
-    throw error;
-  }
-}
-
-/** Brings back the relay that was to be replaced when that was not brought to its end. Whoever does this holds the lock
- * of the folder. Killed, it can be done again. */
-export function bringBack(directory: string): void {
-  if (existsSync(join(directory, MOVED))) {
-    // All of the old one is there: what is in its place is the new one's, which is still in the backup.
-    for (const name of RELAY_FILES) rmSync(join(directory, name), { force: true });
-    renameSync(join(directory, MOVED), join(directory, MOVING));
-  }
-  if (existsSync(join(directory, MOVING))) {
-    move(join(directory, MOVING), directory);
-    rmdirSync(join(directory, MOVING));
-  }
-}
-
-/** @throws where it may not look: what is there must not be taken for missing */
-function move(from: string, to: string): void {
-  for (const name of RELAY_FILES) {
-    const isThere = lstatSync(join(from, name), { throwIfNoEntry: false }) !== undefined;
-    if (isThere) renameSync(join(from, name), join(to, name));
-  }
-}
-
-/** On the disk when it returns. */
-function copyDurably(from: string, to: string): void {
-  copyFileSync(from, to);
-  const file = openSync(to, 'r+');
-  fsyncSync(file);
-  closeSync(file);
 }
 
 /** Whether a path names one of the files that a relay has in its folder, or would have, under whatever name. */

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Failure } from '../protocol/failures.ts';
 import {
-  bringBack,
   CERTIFICATE_FILE,
   damaged,
   damageOf,
@@ -14,6 +13,7 @@ import {
   LOCK_FILE,
   makeFolder,
 } from './data-folder.ts';
+import { bringBack } from './replacement.ts';
 
 export const SCHEMA_VERSION = 1;
 const SQLITE_ERROR = 1;

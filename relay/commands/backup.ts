@@ -17,9 +17,9 @@ import {
   isOfRelay,
   LOCK_FILE,
   makeFolder,
-  replaceRelay,
 } from '../data-folder.ts';
 import { lockFolder, openFile } from '../database.ts';
+import { replaceRelay } from '../replacement.ts';
 import { inTemporaryFolder } from '../temporary-folder.ts';
 import type { FolderOptions } from './options.ts';
 
