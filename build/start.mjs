@@ -55,24 +55,16 @@ const commands = {
       [node(), 'build/lock.mjs'],
     ],
   },
-  test: { needs: [...windowPackages, ...keyringPackages], keyring: true, steps: testSteps },
+  test: {
+    needs: [...windowPackages, ...keyringPackages],
+    keyring: true,
+    steps: (args) => [[node(), 'build/test.mjs', ...args]],
+  },
   build: { needs: [], steps: () => [buildStep()] },
   dist: { needs: [], steps: (args) => [buildStep(), [node(), 'build/dist.mjs', ...args]] },
   'dist:relay': { needs: [], steps: (args) => [[node(), 'build/dist-relay.mjs', ...args]] },
   'dist:check': { needs: [], steps: () => [buildStep(), [node(), 'build/dist.mjs', '--check']] },
 };
-
-/** All tests on Node.js (OpenSSL); then those of the cryptography on bun (BoringSSL, as in Electron). */
-function testSteps(args) {
-  const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
-  const report = (name) => ['--reporter=default', '--reporter=json', `--outputFile=out/tests/${name}.json`];
-  if (args.length > 0) return [buildStep(), [node(), vitest, 'run', ...args]];
-  return [
-    buildStep(),
-    [node(), vitest, 'run', '--coverage', ...report('node')],
-    [bin('bun'), '--bun', vitest, 'run', '--project', 'crypto', ...report('bun')],
-  ];
-}
 
 function execute([program, ...args], environment) {
   return new Promise((resolve) => {

@@ -44,7 +44,7 @@ describe.runIf(process.platform === 'linux')('dist:relay', () => {
   let printed = '';
   beforeAll(() => {
     printed = execFileSync(process.execPath, ['build/dist-relay.mjs', dist], { cwd: root, encoding: 'utf8' });
-  }, 300_000);
+  });
   afterAll(() => rmSync(dist, { recursive: true, force: true }));
 
   /** A folder with the programs of coreutils in it, and no Node.js: all that is on the path. */
@@ -211,7 +211,7 @@ describe.runIf(process.platform === 'linux')('dist:relay', () => {
     await alice.wait(({ text }) => text === 'By the old invite');
     again.child.kill('SIGTERM');
     expect(await again.ended).toEqual([0, null]);
-  }, 180_000);
+  });
 
   test('the service may do little besides serving, by the judgement of systemd', () => {
     if (!isThere('systemd-analyze')) return;

@@ -156,7 +156,7 @@ test('the conversations: none, empty, of both sides, sought, with dialogs, detai
   await write(desk, 'bob', 'waits');
   await ticked(desk, 'waits', /Waiting/);
   await judge(desk, 'offline, a message waits');
-}, 120_000);
+});
 
 test('what blocks everything: no session, a keychain that has lost the keys', async () => {
   const relay = await openRelayProcess();

@@ -6,13 +6,11 @@ import type { Locator, Page } from 'playwright-core';
 import { spawnRelay } from '../processes.ts';
 import { type App, launchApp, type LaunchOptions } from '../stand-in/app.ts';
 import { afterwards, temporaryFolder } from '../town.ts';
+import { PATIENCE_MS } from './soon.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 /** What `npm run build` has left, and electron-builder packs. */
 export const builtMain = join(root, 'out', 'main', 'index.js');
-
-/** A test waits for what is to come, on however busy a computer. */
-const PATIENCE_MS = 120_000;
 
 export type Desk = App & { profile: string };
 

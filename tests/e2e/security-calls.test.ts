@@ -154,7 +154,7 @@ test('whatever a call is given, it is answered; before joining and after it', as
     value: undefined,
   });
   await bob.wait(({ event, text }) => event === 'message' && text === 'fine');
-}, 120_000);
+});
 
 test('only the page itself may call', async () => {
   const desk = await openDesk();

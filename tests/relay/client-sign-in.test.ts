@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { expect, test, vi } from 'vitest';
 import { CLOCK_TOLERANCE_MS } from '../../protocol/statements.ts';
-import { afterwards, openRelay } from '../town.ts';
+import { afterwards, openRelay, until } from '../town.ts';
 import { alice, bob, letter, mallory, receptionKey, Wire } from './wire.ts';
 
 const failure = (code: string): object => ({ type: 'failure', code });
@@ -48,7 +48,7 @@ test('an acknowledgement before the sign-in deletes nothing', async () => {
   await stranger.settle();
   expect(stranger.complaints).toEqual(['not-signed-in']);
   const recipient = await Wire.signedIn(relay, bob);
-  await vi.waitUntil(() => recipient.delivered.length > 0, { timeout: 30_000 });
+  await until(() => recipient.delivered.length > 0);
 });
 
 test('a nonce serves for one attempt, whether that succeeds or not', async () => {

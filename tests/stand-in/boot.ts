@@ -33,9 +33,11 @@ const tell = serveStarter();
 // "only side effects from the main process entry point's imports will execute before the `ready` event" (ESM in
 // Electron): `ready` waits for main's evaluation. A main that awaits app.whenReady() at its top level waits for ever.
 const evaluation = setTimeout(() => {
-  console.error('The app has not been evaluated for 20 s. Does it await app.whenReady() at the top level?');
+  console.error(
+    'The app has not been evaluated for two minutes. Does it await app.whenReady() at the top level?',
+  );
   process.exit(1);
-}, 20_000);
+}, 120_000);
 await import(pathToFileURL(entry).href);
 clearTimeout(evaluation);
 // As in Electron, an error that nobody catches from here on is shown, and the app goes on.
