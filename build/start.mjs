@@ -55,7 +55,7 @@ const commands = {
       [node(), 'build/lock.mjs'],
     ],
   },
-  test: { needs: [...windowPackages, ...keyringPackages], keyring: true, steps: testSteps },
+  test: { needs: [...windowPackages, ...keyringPackages, 'openssl'], keyring: true, steps: testSteps },
   build: { needs: [], steps: () => [buildStep()] },
   dist: { needs: [], steps: (args) => [buildStep(), [node(), 'build/dist.mjs', ...args]] },
   'dist:relay': { needs: [], steps: (args) => [[node(), 'build/dist-relay.mjs', ...args]] },
