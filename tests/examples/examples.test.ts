@@ -146,7 +146,7 @@ test('a demonstration shows a chat, what the relay stored of it, and leaves noth
   const output = await demo.ends(0);
   for (const account of accounts) expect(await inKeychain(account)).toBeNull();
   expectInOrder(output, [
-    'alice to bob:  Hi Bob! Our own post office is open. 🎉\n',
+    'alice to bob:  Hi Bob! Our own relay is running. 🎉\n',
     'pending, sent, delivered, read\n',
     'bob to alice:  Hello Alice 👋 And nobody in between can read this?\n',
     'pending, sent, delivered, read\n',
