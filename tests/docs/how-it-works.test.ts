@@ -41,6 +41,14 @@ describe.each(pages)('%s', (name) => {
   );
 });
 
+test('the program in the page about sample data opens an envelope', () => {
+  const page = readFileSync(join(root, 'tests/vectors/README.md'), 'utf8');
+  const [, input] = /^```ts\n([^]*?)^```$/m.exec(page)!;
+  const program = spawnSync(process.execPath, ['--input-type=module-typescript', '-'], { cwd: root, input });
+  expect(program.stderr.toString()).toBe('');
+  expect(program.stdout.toString()).toMatch(/^Grüße aus 東京/);
+});
+
 test('a placeholder stands for something, and for nothing else on its line', () => {
   expect(fits(['key: …', 'ok'], ['key: 7', 'ok'])).toBe(true);
   expect(fits(['key: …', 'ok'], ['key: ', 'ok'])).toBe(false);
