@@ -56,7 +56,7 @@ const commands = {
     ],
   },
   test: {
-    needs: [...windowPackages, ...keyringPackages],
+    needs: [...windowPackages, ...keyringPackages, 'openssl'],
     keyring: true,
     steps: (args) => [[node(), 'build/test.mjs', ...args]],
   },

@@ -103,10 +103,10 @@ async function demo(): Promise<void> {
   await alice.app.page.keyboard.press('Control+n');
   await alice.app.page.getByLabel('Name', { exact: true }).fill('bob');
   await alice.app.page.keyboard.press('Enter');
-  await alice.app.page.getByLabel('Message to bob').fill('Hi Bob! Our own post office is open. 🎉');
+  await alice.app.page.getByLabel('Message to bob').fill('Hi Bob! Our own relay is running. 🎉');
   await alice.app.page.getByLabel('Message to bob').press('Enter');
-  say('  alice to bob:  Hi Bob! Our own post office is open. 🎉');
-  written.push({ from: 'alice', text: 'Hi Bob! Our own post office is open. 🎉' });
+  say('  alice to bob:  Hi Bob! Our own relay is running. 🎉');
+  written.push({ from: 'alice', text: 'Hi Bob! Our own relay is running. 🎉' });
   await bob.app.page.getByRole('navigation').getByRole('button', { name: 'alice' }).click();
   await write(bob, 'alice', 'Hello Alice 👋 And nobody in between can read this?', 'Read');
   await write(alice, 'bob', 'Nobody. All it ever sees are sealed envelopes. 💌', 'Read');

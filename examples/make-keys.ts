@@ -1,4 +1,4 @@
-// Makes RSA-3072 key pairs out of their primes: what every identity, storage and reception key of Signet is.
+// Makes RSA-3072 key pairs out of their primes: every identity, storage and encryption key of Signet is one.
 import { webcrypto } from 'node:crypto';
 import { encrypt, generatePrimes, importOpeningKey, importSigningKey } from '../main/messenger/rsa.ts';
 import { OAEP } from '../protocol/public-key.ts';
@@ -8,13 +8,13 @@ const inGroups = (bytes: Buffer): string => bytes.toString('hex').replace(/(.{4}
 // Two primes are all there is to an RSA key: the modulus is their product, and the exponents follow from them.
 // So these 384 bytes are all that has to be kept secret, and all that the keychain has to hold for a key.
 console.log('Looking for four large primes. This takes a moment.');
-const [identityPrimes, receptionPrimes] = await Promise.all([generatePrimes(), generatePrimes()]);
+const [identityPrimes, encryptionPrimes] = await Promise.all([generatePrimes(), generatePrimes()]);
 console.log(`Found them. The primes p and q of one key have ${identityPrimes.length} bytes together.`);
 
-// One key signs, another one opens, and neither does both: an answer that tricks one of them out of its owner is
-// of no use against the other. That is why there are two functions to import a key, and two types.
+// One key signs, another one opens, and neither does both: whoever gets the owner to use one of them in an unintended
+// way gains nothing against the other. So there are two functions to import a key, and two types.
 const identity = await importSigningKey(identityPrimes);
-const reception = await importOpeningKey(receptionPrimes);
+const encryption = await importOpeningKey(encryptionPrimes);
 
 // The public half is what others get. Its encoding (SPKI) always has the same length, so any other is refused.
 const { spki, fingerprint, verifying } = identity.publicKey;
@@ -32,10 +32,10 @@ console.log(`Rebuilt from its primes, the key is ${same ? 'the same' : 'another 
 
 // The crypto library itself guards what a key is for, and gives no private half out again. (Signet imports every
 // key a few times, so that all cores can work with it at once: the brackets ask for one of these copies.)
-const [signing, opening] = [identity.signing(), reception.opening()];
+const [signing, opening] = [identity.signing(), encryption.opening()];
 console.log('\nWhat the private halves are for:');
 console.log(`  the identity key may only: ${signing.usages.join(', ')}`);
-console.log(`  the reception key may only: ${opening.usages.join(', ')}`);
+console.log(`  the encryption key may only: ${opening.usages.join(', ')}`);
 console.log(`  they can be taken out again: ${signing.extractable || opening.extractable}`);
 
 // So a mistake in the program doesn't turn one key into the other.

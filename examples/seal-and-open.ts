@@ -6,17 +6,18 @@ import { Failure } from '../protocol/failures.ts';
 import { generatePrimes, importOpeningKey, importSigningKey } from '../main/messenger/rsa.ts';
 import { authenticate, open, seal } from '../main/messenger/seal.ts';
 
-// Both have an identity key that signs. Bob also has a reception key, which others seal to: he replaces it every
-// week and destroys the old one later, so that a thief of today's keys can't open what came long ago.
+// Both have an identity key that signs. Bob also has an encryption key, which others seal to (the code calls it his
+// reception key). He replaces it every week and destroys the old one later, so a thief of today's keys can't open
+// what came long ago.
 console.log('Making keys for alice and bob.');
-const [alice, bob, bobsReception] = await Promise.all([
+const [alice, bob, bobsEncryption] = await Promise.all([
   generatePrimes().then(importSigningKey),
   generatePrimes().then(importSigningKey),
   generatePrimes().then(importOpeningKey),
 ]);
 
-// Within the seal stands more than the text: a place in a chain and the hash of the envelope before. A relay that
-// drops, swaps or repeats envelopes is found out by these. The first envelope has nothing before it, so zeros.
+// More than the text is sealed: a place in a chain and the hash of the envelope before. They reveal a relay that drops,
+// swaps or repeats envelopes. Nothing comes before the first envelope, so the hash is zeros.
 const text = 'Hello Bob! 👋\nTea at four?';
 const chain = { chain: randomBytes(8), sequence: 1, previous: Buffer.alloc(32) };
 const inner = { ...chain, sentAt: Date.now(), type: messageTypes.text, body: encodeText(text) };
@@ -26,7 +27,7 @@ const bytes = await seal({
   id: randomBytes(16),
   sender: alice,
   recipient: bob.publicKey.fingerprint,
-  receptionKey: bobsReception.publicKey,
+  receptionKey: bobsEncryption.publicKey,
   inner,
 });
 const envelope = decodeEnvelope(bytes);
@@ -42,7 +43,7 @@ console.log(`Her words are ${bytes.includes(text) ? 'in' : 'nowhere in'} these b
 // Bob verifies before he opens: no private key touches anything that isn't certainly from alice and for him.
 await authenticate(envelope, alice.publicKey, bob.publicKey.fingerprint);
 console.log("\nBob verified it: it is alice's, for him, and unchanged.");
-const { type, body } = await open(envelope, bobsReception);
+const { type, body } = await open(envelope, bobsEncryption);
 console.log('Bob opened it:', decodeBody(type, body));
 
 // One bit is enough: the signature no longer fits, and the envelope is refused before it is opened.

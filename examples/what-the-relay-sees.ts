@@ -84,7 +84,7 @@ async function demo(): Promise<void> {
   const [alice, bob] = await Promise.all([arrive('alice', invite), arrive('bob', invite)]);
 
   title('They chat');
-  await read(await write(alice, 'bob', 'Hi Bob! Our own post office is open. 🎉'), bob);
+  await read(await write(alice, 'bob', 'Hi Bob! Our own relay is running. 🎉'), bob);
   await read(await write(bob, 'alice', 'Hello Alice 👋 And nobody in between can read this?'), alice);
   await read(await write(alice, 'bob', 'Nobody. All it ever sees are sealed envelopes. 💌'), bob);
 

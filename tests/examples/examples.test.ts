@@ -16,7 +16,7 @@ const students: Record<string, string[]> = {
     'a modulus of 3072 bits, and an SPKI of 422 bytes',
     'Rebuilt from its primes, the key is the same.',
     'the identity key may only: sign\n',
-    'the reception key may only: decrypt\n',
+    'the encryption key may only: decrypt\n',
     'they can be taken out again: false',
     'the identity key was refused, as it should be.',
   ],
@@ -30,13 +30,31 @@ const students: Record<string, string[]> = {
     "Bob opened it: { type: 'text', text: 'Hello Bob! 👋\\nTea at four?' }",
     'A flipped bit was refused: message-refused.',
   ],
+  'pinning.ts': [
+    'The invite: signet://join?v=1&relay=127.0.0.1%3A',
+    'the relay has the key that the invite names.',
+    'A client with another key in its invite refused: relay-key-differs.',
+  ],
+  'safety-number.ts': [
+    "first hash of alice's half: ea0741c83ac00c9f",
+    "on alice's screen  55417 90007 71268 49784 09700 02647 70960 03303 24158 01972 71819 10696\n",
+    "on bob's screen    55417 90007 71268 49784 09700 02647 70960 03303 24158 01972 71819 10696\n",
+    'If mallory had given each of them her own key:',
+  ],
   'sign-and-verify.ts': [
     'as alice signed it: valid',
     "said to be bob's key: not valid",
     'a millisecond longer: not valid',
     'taken as a login: valid',
     'taken as a registration: not valid',
-    'taken as her reception key: not valid',
+    'taken as her encryption key: not valid',
+  ],
+  'textbook-rsa.ts': [
+    'd = 2753, because e * d = 46801 = 15 * 3120 + 1',
+    '65^17 mod 3233 = 2790',
+    '2790^2753 mod 3233 = 65',
+    'found the message: 65.',
+    'verify as a signature of 6.',
   ],
   'town.ts': [
     'The relay listens on port',
@@ -109,7 +127,8 @@ function expectInOrder(output: string, lines: string[]): void {
 const inKeychain = (account: string): Promise<string | null> => keytar.getPassword('Signet', account);
 
 test('there is a test for each example', () => {
-  const demonstrations = ['demo.ts', 'what-the-relay-sees.ts', 'what-the-relay-stored.ts'];
+  // What sample-files.ts writes is checked by tests/docs/how-it-works.test.ts.
+  const demonstrations = ['demo.ts', 'sample-files.ts', 'what-the-relay-sees.ts', 'what-the-relay-stored.ts'];
   expect(readdirSync(folder).sort()).toEqual([...Object.keys(students), ...demonstrations].sort());
 });
 
@@ -127,7 +146,7 @@ test('a demonstration shows a chat, what the relay stored of it, and leaves noth
   const output = await demo.ends(0);
   for (const account of accounts) expect(await inKeychain(account)).toBeNull();
   expectInOrder(output, [
-    'alice to bob:  Hi Bob! Our own post office is open. 🎉\n',
+    'alice to bob:  Hi Bob! Our own relay is running. 🎉\n',
     'pending, sent, delivered, read\n',
     'bob to alice:  Hello Alice 👋 And nobody in between can read this?\n',
     'pending, sent, delivered, read\n',
