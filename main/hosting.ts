@@ -219,8 +219,8 @@ export class Hosting {
       type: 'warning',
       message: 'Replace the relay on this computer?',
       detail:
-        'Its key, its users and the messages that wait in it are replaced by those of the backup. Invites to it no ' +
-        'longer work unless the backup is of this same relay.',
+        'The backup takes the place of its key, its users and the messages that wait in it. Invites stop working ' +
+        "unless the backup is of this same relay. The old relay is kept in the profile's folder.",
       buttons: ['Replace', 'Cancel'],
       defaultId: 1,
       cancelId: 1,

@@ -21,16 +21,16 @@ export const RELAY_FILES = [
   CERTIFICATE_FILE,
   ...['', '-wal', '-shm', '-journal'].map((suffix) => DATABASE_FILE + suffix),
 ];
-/** Where the old relay is while a new one is put in its place: in the first until all of it is there, which then becomes
- * the second. A program that is killed meanwhile leaves one of the two, and `bringBack` makes of it what was before. */
-export const MOVING = '.relay-moving';
-export const MOVED = '.relay-moved';
+/** The restored database while `restore` moves the old relay aside. Left behind, it tells of an interrupted restore. */
+export const RESTORING_FILE = 'relay-restoring.sqlite';
 /** https://sqlite.org/rescode.html; its upper bytes say more. */
 const [SQLITE_CORRUPT, SQLITE_FULL, SQLITE_NOTADB] = [11, 13, 26];
+/** The index of the write-ahead log could not grow, which "may indicate that the volume is out of space". */
+const SQLITE_IOERR_SHMSIZE = 4874;
 
 /** Whether a relay has lived here. */
 export function holdsRelay(directory: string): boolean {
-  return [DATABASE_FILE, CERTIFICATE_FILE, MOVING, MOVED].some((name) => existsSync(join(directory, name)));
+  return [DATABASE_FILE, CERTIFICATE_FILE, RESTORING_FILE].some((name) => existsSync(join(directory, name)));
 }
 
 /** Makes a folder, for its owner alone, and those above it that are missing. Node.js does so, too, but where no folder
@@ -80,7 +80,7 @@ export function assertOwnFolder(directory: string): void {
 /** @throws Failure `folder-unusable` unless a relay has lived here */
 export function assertRelayFolder(directory: string): void {
   assertReadable(directory);
-  if ([DATABASE_FILE, MOVING, MOVED].some((name) => existsSync(join(directory, name)))) return;
+  if (existsSync(join(directory, DATABASE_FILE))) return;
   const why = existsSync(directory) ? `${directory} holds no relay.` : `There is no folder ${directory}.`;
   throw new Failure('folder-unusable', `${why} Name the relay's data folder with --data.`);
 }
@@ -111,7 +111,7 @@ export function giveToOwner(file: string, directory: string): void {
 export function failureOfDisk(cause: unknown, path: string): Failure | undefined {
   if (cause instanceof Failure) return cause;
   const { code = '', errcode } = cause as { code?: string; errcode?: number };
-  if (['ENOSPC', 'EDQUOT'].includes(code) || errcode === SQLITE_FULL) {
+  if (['ENOSPC', 'EDQUOT'].includes(code) || errcode === SQLITE_FULL || errcode === SQLITE_IOERR_SHMSIZE) {
     return new Failure(
       'disk-full',
       `There is no room left on the disk for ${path}. Make some, then try again.`,
@@ -128,6 +128,13 @@ export function failureOfDisk(cause: unknown, path: string): Failure | undefined
     );
   }
   return undefined;
+}
+
+/** Why a file or folder could not be written, whatever the cause. */
+export function unwritable(cause: unknown, path: string): Failure {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  const sentence = `${path} cannot be written (${code ?? message}).`;
+  return failureOfDisk(cause, path) ?? new Failure('folder-unusable', sentence, { cause });
 }
 
 /** @param cause of any work with a database @param file what to call it

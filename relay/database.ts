@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Failure } from '../protocol/failures.ts';
 import {
+  assertRelayFolder,
   CERTIFICATE_FILE,
   damaged,
   damageOf,
@@ -12,8 +13,8 @@ import {
   giveToOwner,
   LOCK_FILE,
   makeFolder,
+  RESTORING_FILE,
 } from './data-folder.ts';
-import { bringBack } from './replacement.ts';
 
 export const SCHEMA_VERSION = 1;
 const SQLITE_ERROR = 1;
@@ -44,10 +45,16 @@ const SCHEMA = `
   CREATE INDEX mailbox_by_recipient ON mailbox (recipient, sequence);
 `;
 
-/** Opens DIR/relay.sqlite, makes it when it is missing, and locks the folder until it is closed.
- * @param begin whether a file with nothing in it is a start that was cut short, and no loss; a key is made after it
+/** How long SQLite waits for a lock that another process holds for a moment, in milliseconds. */
+const LOCK_TIMEOUT_MS = 2000;
+
+/** Opens DIR/relay.sqlite, creates it if it is missing, and locks the folder until it is closed.
+ * @param begin whether an empty file is an interrupted first start, not data loss; a key is made after it
  * @throws Failure `folder-unusable`, `folder-in-use`, `database-damaged`, `database-newer`, `disk-full` */
-export function openDatabase(directory: string, begin?: boolean): DatabaseSync {
+export function openDatabase(
+  directory: string,
+  begin = !existsSync(join(directory, CERTIFICATE_FILE)),
+): DatabaseSync {
   try {
     makeFolder(directory);
   } catch (cause) {
@@ -55,6 +62,10 @@ export function openDatabase(directory: string, begin?: boolean): DatabaseSync {
   }
   const lock = lockFolder(directory);
   try {
+    if (existsSync(join(directory, RESTORING_FILE))) {
+      const sentence = `A restore into ${directory} was interrupted. Run "signet-relay restore" there again.`;
+      throw new Failure('folder-unusable', sentence);
+    }
     const database = openFile(directory, begin);
     const close = database.close.bind(database);
     return Object.assign(database, {
@@ -72,9 +83,27 @@ export function openDatabase(directory: string, begin?: boolean): DatabaseSync {
   }
 }
 
-/** Keeps all others out of a folder until it is closed, or this process ends in whatever way: who opens the database
- * holds it, and who puts another one in its place, which the lock on the database itself would not outlast. Its empty
- * file stays: a lock whose file is removed can be had twice. A relay that was left half replaced is brought back.
+/** Opens the database of a relay that has to be stopped for it.
+ * @throws Failure those of `openDatabase`; `folder-in-use` says what to do */
+export function openStopped(directory: string): DatabaseSync {
+  assertRelayFolder(directory);
+  if (isServed(directory)) throw servedNow(directory);
+  return openDatabase(directory, false);
+}
+
+/** Opens the database for reading, whether a relay serves it or not: readers don't disturb it.
+ * @throws Failure `folder-unusable`, `database-damaged`, `database-newer` */
+export function readDatabase(directory: string): DatabaseSync {
+  assertRelayFolder(directory);
+  return opened(join(directory, DATABASE_FILE), false, (database) => {
+    if (versionOf(database) === 0) throw damaged(join(directory, DATABASE_FILE));
+    database.exec('PRAGMA query_only = ON');
+    readAll(database);
+  });
+}
+
+/** Locks a folder for one relay, or for a command that replaces its files, until it is closed or this process ends.
+ * The empty file stays: a lock whose file is removed can be taken twice.
  * @throws Failure `folder-unusable`, `folder-in-use`, `disk-full` */
 export function lockFolder(directory: string): DatabaseSync {
   const file = join(directory, LOCK_FILE);
@@ -84,11 +113,10 @@ export function lockFolder(directory: string): DatabaseSync {
       closeSync(openSync(file, 'wx', 0o600));
       giveToOwner(file, directory);
     }
-    // To whom may only read the file, SQLite would give no lock, and say nothing.
+    // SQLite would silently give no lock to someone who may only read the file.
     accessSync(file, constants.W_OK);
-    lock = new DatabaseSync(file);
+    lock = new DatabaseSync(file, { timeout: LOCK_TIMEOUT_MS });
     lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
-    bringBack(directory);
     return lock;
   } catch (cause) {
     if (lock?.isOpen) lock.close();
@@ -101,15 +129,51 @@ export function lockFolder(directory: string): DatabaseSync {
   }
 }
 
-/** Two may also have come to a folder without a lock at the same moment. */
+/** Whether a relay serves the folder now, or a command works on it that needs it stopped. */
+export function isServed(directory: string): boolean {
+  const file = join(directory, LOCK_FILE);
+  if (!existsSync(file)) return false;
+  const lock = new DatabaseSync(file, { readOnly: true });
+  try {
+    lock.exec('SELECT count(*) FROM sqlite_schema');
+    return false;
+  } catch (cause) {
+    // What else is wrong with it shows when the folder is locked.
+    return isInUse(cause);
+  } finally {
+    lock.close();
+  }
+}
+
+export function servedNow(directory: string): Failure {
+  return new Failure(
+    'folder-in-use',
+    `A relay serves ${directory} now. Stop it first, and start it again after.`,
+  );
+}
+
+/** Two relays may also create the lock of a folder at the same moment. */
 const isInUse = (cause: unknown): boolean => /database is locked|EEXIST/.test(String(cause));
 
-/** The same as `openDatabase`, for who holds the lock of the folder, or has the folder for itself. */
-export function openFile(
-  directory: string,
-  begin = !existsSync(join(directory, CERTIFICATE_FILE)),
-): DatabaseSync {
+function openFile(directory: string, begin: boolean): DatabaseSync {
   const file = join(directory, DATABASE_FILE);
+  const isNew = !existsSync(file);
+  return opened(file, begin, (database) => {
+    const version = versionOf(database);
+    if (version === 0 && !begin && !isNew) throw damaged(file);
+    // FULL on every open: `accepted` means that a power cut loses nothing.
+    database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON;
+      PRAGMA checkpoint_fullfsync = ON; PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON;`);
+    database.exec('BEGIN IMMEDIATE');
+    if (version === 0) database.exec(`${SCHEMA} PRAGMA user_version = ${SCHEMA_VERSION};`);
+    database.exec('COMMIT');
+    readAll(database);
+  });
+}
+
+/** Opens a file of mode 0600, and says in a sentence why it can't be used.
+ * @param begin whether it may be empty */
+function opened(file: string, begin: boolean, use: (database: DatabaseSync) => void): DatabaseSync {
   let database: DatabaseSync | undefined;
   try {
     const found = lstatSync(file, { throwIfNoEntry: false });
@@ -118,39 +182,33 @@ export function openFile(
       const sentence = `${file} is a link or a folder. Put the database itself there, or name its own folder with --data.`;
       throw new Failure('folder-unusable', sentence);
     }
-    // Before SQLite takes it for a new one, and clears away a write-ahead log that may hold everything.
+    // SQLite would take it for a new one, and clear away a write-ahead log that may hold everything.
     if (found?.size === 0 && !begin) throw damaged(file);
-    database = new DatabaseSync(file);
-    return prepare(database, file, begin || !found);
+    database = new DatabaseSync(file, { timeout: LOCK_TIMEOUT_MS });
+    chmodSync(file, 0o600);
+    use(database);
+    return database;
   } catch (cause) {
     if (database?.isOpen) database.close();
-    if (cause instanceof Failure) throw cause;
-    throw explain(cause, file);
+    throw cause instanceof Failure ? cause : explain(cause, file);
   }
 }
 
-function prepare(database: DatabaseSync, file: string, mayBegin: boolean): DatabaseSync {
-  chmodSync(file, 0o600);
-  // Keeps out versions, too, that know no lock of the folder.
-  database.exec('PRAGMA locking_mode = EXCLUSIVE');
+/** The schema's version, 0 of a new file. @throws Failure `database-newer` */
+function versionOf(database: DatabaseSync): number {
   const version = Number(database.prepare('PRAGMA user_version').get()?.['user_version']);
-  if (version > SCHEMA_VERSION) {
-    throw new Failure(
-      'database-newer',
-      `${file} was written by a newer relay. Start that one, or update this.`,
-    );
-  }
-  if (version === 0 && !mayBegin) throw damaged(file);
-  // FULL on every open: `accepted` means that a power cut loses nothing.
-  database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON;
-    PRAGMA checkpoint_fullfsync = ON; PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON;`);
-  database.exec('BEGIN IMMEDIATE');
-  if (version === 0) database.exec(`${SCHEMA} PRAGMA user_version = ${SCHEMA_VERSION};`);
-  database.exec('COMMIT');
-  // Damage deep inside shows only when it is read: better now than in the middle of the night.
+  if (version <= SCHEMA_VERSION) return version;
+  const file = database.location() ?? '';
+  throw new Failure(
+    'database-newer',
+    `${file} was written by a newer relay. Start that one, or update this.`,
+  );
+}
+
+/** Damage deep inside shows only when it is read: better now than in the middle of the night. */
+function readAll(database: DatabaseSync): void {
   database.exec(`SELECT count(received) FROM mailbox; SELECT count(registered) FROM users;
     SELECT count(created) FROM reception_keys;`);
-  return database;
 }
 
 function explain(cause: unknown, file: string): Failure {

@@ -1,7 +1,6 @@
 // Composes the relay: TLS, WebSocket, directory, mailbox; and knows who is connected.
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { backup } from 'node:sqlite';
 import type { Logger } from 'pino';
 import { WebSocketServer } from 'ws';
 import { Failure } from '../protocol/failures.ts';
@@ -41,8 +40,6 @@ export type Relay = {
   /** SHA-256 of the TLS public key, 32 bytes. */
   key: Buffer;
   report(): Report;
-  /** Writes a consistent copy of the database into a file, while all goes on. */
-  copy(file: string): Promise<void>;
   /** Stops taking connections, commits what is pending, closes the database. */
   close(): Promise<void>;
 };
@@ -115,10 +112,8 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
       database.close();
       log.info('closed');
     };
-    // SQLite's own backup: page by page on another thread, what is committed meanwhile included.
-    const copy = (file: string): Promise<void> => backup(database, file).then(() => {});
     const report = (): Report => ({ connected: room.users, ...mailbox.waiting() });
-    return { port, key: certificate.pin, report, copy, close };
+    return { port, key: certificate.pin, report, close };
   } catch (error) {
     database.close();
     throw error;

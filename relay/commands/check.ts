@@ -7,9 +7,8 @@ import { connect } from 'node:tls';
 import { Failure } from '../../protocol/failures.ts';
 import { isEverywhere, place } from '../addresses.ts';
 import { pinOf } from '../certificate.ts';
-import { openRecords } from '../copies.ts';
 import { assertOwnFolder, damageOf, DATABASE_FILE, holdsRelay } from '../data-folder.ts';
-import { SCHEMA_VERSION } from '../database.ts';
+import { isServed, readDatabase, SCHEMA_VERSION } from '../database.ts';
 import { defaultLimits } from '../limits.ts';
 import { unusablePort } from '../server.ts';
 import { certificateOf } from './invite.ts';
@@ -37,11 +36,8 @@ export async function check(options: ListenOptions & { json: boolean }): Promise
   await look('folder', () => folder(options.data));
   if (findings[0]!.ok) {
     await look('permissions', () => permissions(options.data));
-    await look('database', async () => {
-      const found = await database(options.data);
-      serving = found.serving;
-      return found.says;
-    });
+    serving = isServed(options.data);
+    await look('database', () => database(options.data, serving));
     await look(
       'key',
       () => `SHA-256 ${certificateOf(options).pin.toString('hex')}, belongs to its certificate`,
@@ -74,7 +70,7 @@ function folder(data: string): string {
 function permissions(data: string): string {
   if (process.platform === 'win32') return 'not looked at on Windows';
   const paths = readdirSync(data).filter((name) => name.startsWith('relay'));
-  // A copy that another command has read goes meanwhile.
+  // The write-ahead log of a relay that ends goes meanwhile.
   const files = [data, ...paths.map((name) => join(data, name))].flatMap((path) => {
     const stats = statSync(path, { throwIfNoEntry: false });
     return stats ? [{ path, mode: stats.mode, uid: stats.uid }] : [];
@@ -87,8 +83,8 @@ function permissions(data: string): string {
   return 'for the owner alone';
 }
 
-async function database(data: string): Promise<{ says: string; serving: boolean }> {
-  const { database, serving, close } = await openRecords(data);
+function database(data: string, serving: boolean): string {
+  const database = readDatabase(data);
   try {
     // Its first line only says of which database it speaks.
     const found = String(database.prepare('PRAGMA integrity_check(1)').get()?.['integrity_check']);
@@ -101,9 +97,9 @@ async function database(data: string): Promise<{ says: string; serving: boolean 
       .prepare('SELECT (SELECT count(*) FROM users) AS users, (SELECT count(*) FROM mailbox) AS letters')
       .get() as { users: number; letters: number };
     const state = serving ? 'a relay serves it now' : 'no relay serves it now';
-    return { serving, says: `whole, schema ${SCHEMA_VERSION}, ${users} users, ${letters} waiting; ${state}` };
+    return `whole, schema ${SCHEMA_VERSION}, ${users} users, ${letters} waiting; ${state}`;
   } finally {
-    close();
+    database.close();
   }
 }
 
@@ -128,7 +124,7 @@ async function port(options: ListenOptions, serving: boolean): Promise<string> {
   const answers = (await Promise.all(hosts.map((one) => keyAt(one, port)))).filter(
     (key) => key !== undefined,
   );
-  // Also one that was started since the database was looked at, or that holds it without a copy for commands.
+  // Also one that was started since the database was looked at.
   const own = ownKey(options);
   if (answers.some((key) => own?.equals(key))) return `this relay answers on port ${port}`;
   if (taken) throw taken;

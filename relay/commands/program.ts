@@ -101,7 +101,7 @@ function makeProgram(fail: () => void): Command {
   withSettings(command(program, 'restore <file>', 'a backup into an empty or new folder'), 'data')
     .option('--force', 'replace the relay that is in the folder', false)
     .action(async (file: string, options: FolderOptions & { force: boolean }) =>
-      (await import('./backup.ts')).restore(file, options),
+      (await import('./restore.ts')).restore(file, options),
     );
 
   const check = command(program, 'check', 'look whether folder, key, database, disk and port are in order');

@@ -4,7 +4,6 @@ import packageJson from '../../package.json' with { type: 'json' };
 import { Failure } from '../../protocol/failures.ts';
 import { place } from '../addresses.ts';
 import { givenCertificate } from '../certificate.ts';
-import { offerCopies } from '../copies.ts';
 import { assertOwnFolder } from '../data-folder.ts';
 import { type Relay, startRelay } from '../server.ts';
 import { inviteTo, qrCode } from './invite.ts';
@@ -32,7 +31,6 @@ export async function serve(options: ServeOptions): Promise<void> {
     throw error;
   }
   const { addresses, invite } = inviteTo(relay, options);
-  const closeCopies = await offerCopies(options.data, relay.copy, log);
   let reporting: NodeJS.Timeout | undefined;
 
   const stopped = new Promise((resolve) => process.once('SIGTERM', resolve).once('SIGINT', resolve));
@@ -47,7 +45,6 @@ export async function serve(options: ServeOptions): Promise<void> {
     console.log(await qrCode(invite));
   }
   await stopped;
-  closeCopies();
   clearInterval(reporting);
   await relay.close();
 }

@@ -1,14 +1,14 @@
 // signet-relay users, remove-user and export: who is registered, and what is stored of each.
 import { createInterface } from 'node:readline';
 import { Failure } from '../../protocol/failures.ts';
-import { openRecords, openStopped } from '../copies.ts';
-import { assertUser, exportLetters, exportUser, listUsers, removeUser } from '../records.ts';
+import { assertUser, exportLetters, exportUser, listUsers, removeUser } from '../admin-queries.ts';
+import { openStopped, readDatabase } from '../database.ts';
 import type { FolderOptions } from './options.ts';
 
-export async function users({ data, json }: FolderOptions & { json: boolean }): Promise<void> {
-  const records = await openRecords(data);
+export function users({ data, json }: FolderOptions & { json: boolean }): void {
+  const database = readDatabase(data);
   try {
-    const list = listUsers(records.database).map(({ registered, ...user }) => ({
+    const list = listUsers(database).map(({ registered, ...user }) => ({
       ...user,
       registered: new Date(registered).toISOString(),
     }));
@@ -31,7 +31,7 @@ export async function users({ data, json }: FolderOptions & { json: boolean }): 
       console.log(cells.join('  ').trimEnd());
     }
   } finally {
-    records.close();
+    database.close();
   }
 }
 
@@ -76,10 +76,10 @@ async function confirm(name: string): Promise<void> {
 
 /** Prints one JSON object, letter by letter: a mailbox may be larger than a text can be.
  * @throws Failure `unknown-user` */
-export async function exportNamed(name: string, { data }: FolderOptions): Promise<void> {
-  const records = await openRecords(data);
+export function exportNamed(name: string, { data }: FolderOptions): void {
+  const database = readDatabase(data);
   try {
-    const own = JSON.stringify(exportUser(records.database, name), undefined, 2);
+    const own = JSON.stringify(exportUser(database, name), undefined, 2);
     process.stdout.write(own.slice(0, -2));
     for (const [key, side] of [
       ['waiting', 'recipient'],
@@ -87,7 +87,7 @@ export async function exportNamed(name: string, { data }: FolderOptions): Promis
     ] as const) {
       let separator = '';
       process.stdout.write(`,\n  "${key}": [`);
-      for (const letter of exportLetters(records.database, name, side)) {
+      for (const letter of exportLetters(database, name, side)) {
         const lines = JSON.stringify(letter, undefined, 2).replaceAll('\n', '\n    ');
         process.stdout.write(`${separator}\n    ${lines}`);
         separator = ',';
@@ -96,6 +96,6 @@ export async function exportNamed(name: string, { data }: FolderOptions): Promis
     }
     process.stdout.write('\n}\n');
   } finally {
-    records.close();
+    database.close();
   }
 }

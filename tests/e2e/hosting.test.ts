@@ -204,7 +204,7 @@ test('a relay moves to another computer by a backup, and those who have joined i
   writeFileSync(other, 'Dear Dave,');
   await dave.answerDialog({ filePaths: [other] });
   await dave.page.getByRole('button', { name: 'Restore a backup' }).click();
-  await dave.page.getByText(`${other} is no backup of a relay.`).waitFor();
+  await dave.page.getByText(`${other} isn't a backup of a relay, or it is damaged.`).waitFor();
   await dave.answerDialog({ filePaths: [file] });
   await dave.page.getByRole('button', { name: 'Restore a backup' }).click();
   await dialogOf(dave).getByText('The relay is restored from the backup.').waitFor();

@@ -14,8 +14,10 @@ import {
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
-import { openDatabase } from '../../relay/database.ts';
-import { afterwards, temporaryFolder, openRelay } from '../town.ts';
+import { isServed, openDatabase, openStopped, readDatabase } from '../../relay/database.ts';
+import { afterwards, openRelay, temporaryFolder, until } from '../town.ts';
+import { listening } from './program.ts';
+import { alice, bob, letter, Wire } from './wire.ts';
 
 function open(data: string): DatabaseSync {
   const database = openDatabase(data);
@@ -138,4 +140,67 @@ test('a lock that is none is told as such, not as a damaged database', async () 
   );
   rmSync(lock);
   openDatabase(relay.data).close();
+});
+
+test('readers see all that was accepted, change nothing, and hold up nobody, while letters come in', async () => {
+  const relay = await listening(temporaryFolder());
+  const data = relay.data;
+  (await Wire.signedIn(relay, bob)).socket.terminate();
+  const sender = await Wire.signedIn(relay, alice);
+  let posting = true;
+  let accepted = 0;
+  const post = (async () => {
+    while (posting) {
+      expect(await sender.post(bob, letter(alice, bob, { blocks: 16 }).envelope)).toMatchObject({
+        type: 'accepted',
+      });
+      accepted++;
+    }
+  })();
+  await until(() => accepted > 30);
+  for (let i = 0; i < 3; i++) {
+    const before = accepted;
+    const database = readDatabase(data);
+    database.exec('BEGIN');
+    expect(database.prepare('PRAGMA integrity_check').all()).toEqual([{ integrity_check: 'ok' }]);
+    const { count } = database.prepare('SELECT count(*) AS count FROM mailbox').get() as { count: number };
+    expect(count).toBeGreaterThanOrEqual(before);
+    expect(() => database.exec('DELETE FROM users')).toThrow('readonly');
+    // The relay commits while the reader holds its snapshot.
+    const during = accepted;
+    await until(() => accepted > during + 5);
+    expect(database.prepare('SELECT count(*) AS count FROM mailbox').get()).toEqual({ count });
+    database.close();
+  }
+  posting = false;
+  await post;
+});
+
+test('a reader of what a killed relay has left sees it all, and the next relay starts', async () => {
+  const relay = await listening(temporaryFolder());
+  (await Wire.signedIn(relay, bob)).socket.terminate();
+  const sender = await Wire.signedIn(relay, alice);
+  await sender.post(bob, letter(alice, bob).envelope);
+  relay.child.kill('SIGKILL');
+  await relay.ended;
+  const database = readDatabase(relay.data);
+  expect(database.prepare('SELECT recipient FROM mailbox').all()).toEqual([{ recipient: 'bob' }]);
+  await listening(relay.data);
+  database.close();
+});
+
+test('to change a database, its relay has to be stopped', async () => {
+  const relay = await openRelay();
+  expect(isServed(relay.data)).toBe(true);
+  expect(() => openStopped(relay.data)).toThrow(
+    `A relay serves ${relay.data} now. Stop it first, and start it again after.`,
+  );
+  await relay.close();
+  expect(isServed(relay.data)).toBe(false);
+  openStopped(relay.data).close();
+  const damaged = temporaryFolder();
+  writeFileSync(fileIn(damaged), 'noise '.repeat(2000));
+  for (const openAny of [openStopped, readDatabase, openDatabase]) {
+    expect(() => openAny(damaged)).toThrow(expect.objectContaining({ code: 'database-damaged' }));
+  }
 });

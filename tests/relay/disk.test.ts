@@ -117,7 +117,7 @@ test('damage that shows only at work is told in a sentence, by the commands and 
   expect(code).toBe(1);
   expect(out).toMatch(/^FAIL {2}database: \S+relay\.sqlite is damaged/m);
   const relay = await listening(data);
-  // From the copy, too.
+  // Beside a serving relay, too.
   await look(['export', 'bob']);
   await (await Wire.open(relay)).signIn('login', bob);
   relay.child.kill('SIGTERM');

@@ -88,7 +88,7 @@ export async function listening(
   data: string,
   before: string[] = [],
   { host = '127.0.0.1', port = 0, environment = {} }: Where = {},
-): Promise<Program & { port: number; key: Buffer; addresses: string[] }> {
+): Promise<Program & { data: string; port: number; key: Buffer; addresses: string[] }> {
   const args = ['--json', ...(host === null ? [] : ['--host', host]), '--port', `${port}`, '--data', data];
   const started = run(args, before, environment);
   const lines = createInterface(started.child.stdout!);
@@ -99,7 +99,7 @@ export async function listening(
   const told = JSON.parse(line) as { event: string; port: number; invite: string };
   if (told.event !== 'listening') throw new Error(`not an announcement: ${line}`);
   const { key, relays: addresses } = decodeInvite(told.invite);
-  return { ...started, port: told.port, key, addresses };
+  return { ...started, data, port: told.port, key, addresses };
 }
 
 /** Ends a relay as its owner does. */
