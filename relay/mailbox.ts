@@ -7,11 +7,16 @@ import type { Limits } from './limits.ts';
 
 export type Letter = { recipient: string; sender: string; message: Buffer; envelope: Buffer };
 type Outcome = { resolve: () => void; reject: (failure: Failure) => void };
-type Pending = { letter: Letter; pushed: boolean; outcomes: Outcome[] };
+/** `due`: when it is stored, on the clock of `performance.now()`. */
+type Pending = { letter: Letter; due: number; outcomes: Outcome[] };
+/** What waits of one sender for one recipient: bytes of envelopes, and how many of them are stored. */
+type Usage = { bytes: number; stored: number };
 
 /** How long a letter that was pushed to its recipient may wait for the acknowledgement before it is stored. A busy
  * recipient takes a while; storing what is acknowledged right after costs three times the work. */
 const PATIENCE_MS = 50;
+/** Commits that nobody asked for at once are at least this far apart. */
+const COMMIT_PAUSE_MS = 10;
 /** Deletions wait for each other: nobody waits for them, and what a crash leaves is delivered again and dropped. */
 const DELETION_MS = 250;
 
@@ -29,8 +34,8 @@ export class Mailbox {
   >;
   readonly #pending = new Map<string, Pending>();
   readonly #acknowledged = new Map<string, Omit<Letter, 'envelope'>>();
-  /** recipient -> sender -> bytes that wait; read from the database when a recipient is first written to. */
-  readonly #usage = new Map<string, Map<string, number>>();
+  /** recipient -> sender; read from the database when a recipient is first written to. */
+  readonly #usage = new Map<string, Map<string, Usage>>();
   #timer: NodeJS.Timeout | undefined;
   #deletion: NodeJS.Timeout | undefined;
   #immediate: NodeJS.Immediate | undefined;
@@ -59,7 +64,8 @@ export class Mailbox {
          WHERE recipient = ? AND sequence > ? ORDER BY sequence LIMIT ?`,
       ),
       usage: database.prepare(
-        'SELECT sender, sum(length(envelope)) AS bytes FROM mailbox WHERE recipient = ? GROUP BY sender',
+        `SELECT sender, sum(length(envelope)) AS bytes, count(*) AS stored FROM mailbox
+         WHERE recipient = ? GROUP BY sender`,
       ),
       waiting: database.prepare(
         'SELECT count(*) AS messages, coalesce(sum(length(envelope)), 0) AS bytes FROM mailbox',
@@ -80,11 +86,11 @@ export class Mailbox {
       pending.outcomes.push({ resolve, reject });
       return promise;
     }
-    const stored = this.#statements.exists.get(letter.recipient, letter.sender, letter.message)?.['envelope'];
+    const stored = this.#storedEnvelope(letter);
     if (stored) {
       // Acknowledged, but its deletion isn't committed yet: this is a new letter under the id of an old one.
       if (!this.#acknowledged.has(key)) {
-        assertSame(letter, stored as Uint8Array);
+        assertSame(letter, stored);
         return Promise.resolve();
       }
       this.#removeAcknowledged();
@@ -92,9 +98,16 @@ export class Mailbox {
     }
     this.#reserve(letter);
     const pushed = push();
-    this.#pending.set(key, { letter, pushed, outcomes: [{ resolve, reject }] });
+    const due = pushed ? performance.now() + PATIENCE_MS : 0;
+    this.#pending.set(key, { letter, due, outcomes: [{ resolve, reject }] });
     this.#schedule(pushed ? PATIENCE_MS : 0);
     return promise;
+  }
+
+  #storedEnvelope({ recipient, sender, message }: Letter): Uint8Array | undefined {
+    // Most messages go between two who are connected, and nothing of the sender is stored: no need to ask.
+    if (!this.#usageOf(recipient).get(sender)?.stored) return undefined;
+    return this.#statements.exists.get(recipient, sender, message)?.['envelope'] as Uint8Array | undefined;
   }
 
   /** The recipient has the letter on its disk: forget it. */
@@ -153,7 +166,7 @@ export class Mailbox {
 
   /** Commits what is pending. The mailbox is not to be used after. */
   close(): void {
-    this.#commit();
+    this.#commit(Infinity);
     this.#removeAcknowledged();
   }
 
@@ -166,12 +179,30 @@ export class Mailbox {
     }
   }
 
-  #commit(): void {
+  /** Commits the letters that are due by `now`, and whatever came before one of them for the same recipient: a mailbox
+   * is read in the order in which it was stored. */
+  #commit(now = performance.now()): void {
     clearTimeout(this.#timer);
     clearImmediate(this.#immediate);
     this.#timer = this.#immediate = undefined;
-    const pending = [...this.#pending.values()];
-    this.#pending.clear();
+    const recipients = new Set<string>();
+    const pending: Pending[] = [];
+    let next = Infinity;
+    for (const [key, one] of [...this.#pending].reverse()) {
+      if (one.due <= now) recipients.add(one.letter.recipient);
+      if (recipients.has(one.letter.recipient)) {
+        this.#pending.delete(key);
+        pending.push(one);
+      } else {
+        next = one.due;
+      }
+    }
+    pending.reverse();
+    if (next < Infinity) this.#schedule(Math.max(next - now, COMMIT_PAUSE_MS));
+    if (pending.length > 0) this.#store(pending);
+  }
+
+  #store(pending: Pending[]): void {
     try {
       this.#transaction(() => {
         const received = this.#now();
@@ -185,7 +216,11 @@ export class Mailbox {
           );
         }
       });
-      for (const { outcomes } of pending) for (const outcome of outcomes) outcome.resolve();
+      for (const { letter, outcomes } of pending) {
+        const usage = this.#usage.get(letter.recipient)?.get(letter.sender);
+        if (usage) usage.stored++;
+        for (const outcome of outcomes) outcome.resolve();
+      }
     } catch (error) {
       // Whatever the disk's reason: nothing of this batch is stored, and every sender is told so.
       this.onFault(error);
@@ -211,7 +246,7 @@ export class Mailbox {
       this.#transaction(() => {
         for (const { recipient, sender, message } of this.#acknowledged.values()) {
           const bytes = this.#statements.remove.get(recipient, sender, message)?.['bytes'];
-          this.#release(recipient, sender, Number(bytes ?? 0));
+          if (bytes !== undefined) this.#release(recipient, sender, Number(bytes), 1);
         }
       });
       this.#acknowledged.clear();
@@ -243,14 +278,15 @@ export class Mailbox {
     }
   }
 
-  #usageOf(recipient: string): Map<string, number> {
+  #usageOf(recipient: string): Map<string, Usage> {
     const known = this.#usage.get(recipient);
     if (known) return known;
-    const rows = this.#statements.usage.all(recipient) as { sender: string; bytes: number }[];
-    const usage = new Map(rows.map(({ sender, bytes }) => [sender, bytes]));
+    const rows = this.#statements.usage.all(recipient) as ({ sender: string } & Usage)[];
+    const usage = new Map(rows.map(({ sender, bytes, stored }) => [sender, { bytes, stored }]));
     for (const { letter } of this.#pending.values()) {
       if (letter.recipient !== recipient) continue;
-      usage.set(letter.sender, (usage.get(letter.sender) ?? 0) + letter.envelope.length);
+      const { bytes = 0, stored = 0 } = usage.get(letter.sender) ?? {};
+      usage.set(letter.sender, { bytes: bytes + letter.envelope.length, stored });
     }
     this.#usage.set(recipient, usage);
     return usage;
@@ -258,21 +294,27 @@ export class Mailbox {
 
   #reserve({ recipient, sender, envelope }: Letter): void {
     const usage = this.#usageOf(recipient);
-    const bySender = (usage.get(sender) ?? 0) + envelope.length;
+    const own = usage.get(sender) ?? { bytes: 0, stored: 0 };
     let total = envelope.length;
-    for (const bytes of usage.values()) total += bytes;
-    if (bySender > this.#limits.mailboxBytesPerSender || total > this.#limits.mailboxBytes) {
+    for (const { bytes } of usage.values()) total += bytes;
+    if (
+      own.bytes + envelope.length > this.#limits.mailboxBytesPerSender ||
+      total > this.#limits.mailboxBytes
+    ) {
       throw Failure.fromRelay('mailbox-full');
     }
-    usage.set(sender, bySender);
+    own.bytes += envelope.length;
+    usage.set(sender, own);
   }
 
-  #release(recipient: string, sender: string, bytes: number): void {
+  /** @param stored how many of the letters that go were stored */
+  #release(recipient: string, sender: string, bytes: number, stored = 0): void {
     const usage = this.#usage.get(recipient);
-    if (!usage) return;
-    const left = (usage.get(sender) ?? 0) - bytes;
-    if (left > 0) usage.set(sender, left);
-    else usage.delete(sender);
+    const own = usage?.get(sender);
+    if (!usage || !own) return;
+    own.bytes -= bytes;
+    own.stored -= stored;
+    if (own.bytes <= 0) usage.delete(sender);
   }
 }
 

@@ -211,3 +211,51 @@ test('closing a relay stores what was pushed and not acknowledged', async () => 
   await relay.close();
   expect(lettersIn(data)).toEqual([id.toString('hex')]);
 });
+
+test('what is stored is what nobody acknowledged in time, in the order in which it came', async () => {
+  const { mailbox, database } = openMailbox();
+  const stored = (recipient: string): string[] =>
+    database
+      .prepare('SELECT hex(message) AS id FROM mailbox WHERE recipient = ? ORDER BY sequence')
+      .all(recipient)
+      .map(({ id }) => String(id).toLowerCase());
+  const idsOf = (...letters: Letter[]): string[] => letters.map(({ message }) => message.toString('hex'));
+  const toCarol = (): Letter => ({ ...toBob(), recipient: 'carol' });
+  const [early, late, behind] = [toBob(), toBob(), toBob()];
+  const [other, acknowledged] = [toCarol(), toCarol()];
+  const slow = mailbox.put(other, () => true);
+  const quick = mailbox.put(acknowledged, () => true);
+  const pushed = mailbox.put(early, () => true);
+  const last = mailbox.put(behind, () => false);
+  const after = mailbox.put(late, () => true);
+  // One that can't be handed over is stored at once, and takes with it only what came before it for the same recipient.
+  await Promise.all([pushed, last]);
+  expect(stored('bob')).toEqual(idsOf(early, behind));
+  expect(stored('carol')).toEqual([]);
+  mailbox.acknowledge(acknowledged);
+  await Promise.all([quick, slow, after]);
+  expect(stored('bob')).toEqual(idsOf(early, behind, late));
+  expect(stored('carol')).toEqual(idsOf(other));
+});
+
+test('a letter that is stored is known when it comes again, however the mailbox was read and emptied', async () => {
+  const { mailbox, database } = openMailbox();
+  const count = (): unknown => database.prepare('SELECT count(*) AS count FROM mailbox').get()?.['count'];
+  const letters = [toBob(), toBob(), toBob()];
+  for (const one of letters) await mailbox.put(one, () => false);
+  mailbox.acknowledge(letters[0]!);
+  await until(() => count() === 2);
+  const refusal = expect.objectContaining({ code: 'envelope-waiting' }) as Error;
+  for (const forget of [() => {}, () => mailbox.expire()]) {
+    forget();
+    for (const one of letters.slice(1)) {
+      await mailbox.put(one, () => false);
+      expect(() => mailbox.put({ ...one, envelope: toBob(2).envelope }, () => false)).toThrow(refusal);
+    }
+  }
+  expect(count()).toBe(2);
+  for (const one of letters.slice(1)) mailbox.acknowledge(one);
+  await until(() => count() === 0);
+  await mailbox.put({ ...letters[1]!, envelope: toBob(2).envelope }, () => false);
+  expect(count()).toBe(1);
+});
