@@ -9,7 +9,6 @@ import { ensureDebianPackages, root, windowPackages } from './setup.mjs';
 
 /** Electron is as large as a browser: who waits for the app for the first time waits so long at most. */
 const DOWNLOAD_MS = 120_000;
-const main = join(root, 'out', 'main', 'index.js');
 const args = process.argv.slice(2);
 
 function run(program, ...rest) {
@@ -33,21 +32,22 @@ async function start() {
     return run(process.execPath, join(root, 'examples', 'demo.ts'), ...args);
   }
   const isElectron = fetchElectron(DOWNLOAD_MS);
-  const [program, script] = isElectron
-    ? [electronProgram(), []]
-    : [process.execPath, [join(root, 'tests', 'stand-in', 'run.ts')]];
+  // Electron takes the app's name, and with it the profile's folder, from package.json only if it is given the folder.
+  const [program, ...script] = isElectron
+    ? [electronProgram(), root]
+    : [process.execPath, join(root, 'tests', 'stand-in', 'run.ts'), join(root, 'out', 'main', 'index.js')];
   if (!isElectron) {
     console.log('So the app runs on Node.js, with a window of Chromium.');
     ensureDebianPackages(windowPackages);
   }
-  if (!process.env.SIGNET_PASSING_KEYRING) return run(program, ...script, main, ...args);
+  if (!process.env.SIGNET_PASSING_KEYRING) return run(program, ...script, ...args);
   // Keys that are gone tomorrow must not belong to a profile that stays.
   const profile = mkdtempSync(join(tmpdir(), 'signet-profile-'));
   console.log(
     'There is no desktop session with a keychain here: keys and messages of this run are thrown away.',
   );
   try {
-    return await run(program, ...script, main, ...args, '--profile', profile);
+    return await run(program, ...script, ...args, '--profile', profile);
   } finally {
     rmSync(profile, { recursive: true, force: true });
   }

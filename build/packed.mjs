@@ -123,9 +123,6 @@ function* checkMetadata(text) {
     if (!METADATA.includes(key)) yield `package.json in app.asar has "${key}": nobody needs it there.`;
   }
   if (packageJson.main !== 'out/main/index.js') yield `package.json starts ${packageJson.main}: not the app.`;
-  if (Object.keys(packageJson.dependencies).join() !== 'keytar') {
-    yield 'package.json in app.asar has dependencies other than keytar: bundle them.';
-  }
 }
 
 function* checkKeytar({ resources, program }, system, files) {

@@ -6,8 +6,17 @@ import { join } from 'node:path';
 
 export const root = join(import.meta.dirname, '..');
 
-/** Debian's packages: a window where Electron is missing; keytar's library; a secret service that needs no desktop. */
-export const windowPackages = ['chromium', 'fonts-dejavu-core', 'fonts-noto-color-emoji'];
+const osRelease = existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : '';
+export const isDebian = /^ID=debian$/m.test(osRelease);
+
+/** Debian's packages: a window where Electron is missing; keytar's library; a secret service that needs no desktop. In
+ * Ubuntu, Chromium is a snap and has its sandbox with it. */
+export const windowPackages = [
+  'chromium',
+  ...(isDebian ? ['chromium-sandbox'] : []),
+  'fonts-dejavu-core',
+  'fonts-noto-color-emoji',
+];
 export const keytarPackages = ['libsecret-1-0'];
 export const keyringPackages = ['libsecret-1-0', 'gnome-keyring', 'dbus', 'dbus-x11'];
 
@@ -24,15 +33,17 @@ function run(command, args) {
   }
 }
 
-/** Installs the npm packages of package-lock.json, unless exactly those are there: however they were installed. */
-export function ensureNpmPackages() {
-  if (arePackagesThere()) return;
+/** Installs the npm packages of package-lock.json, unless exactly those are there: however they were installed.
+ * @param all also those that only building, testing and the window need: eight times the others' size */
+export function ensureNpmPackages(all) {
+  if (arePackagesThere(all)) return;
   console.error('Installing the npm packages ...');
-  run('npm', ['ci', '--no-audit', '--no-fund']);
+  // Some packages for development name a newer Node.js than the one that installs them. They run on the project's own.
+  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error', ...(all ? [] : ['--omit=dev'])]);
 }
 
 /** By npm's own note of what it has installed; packages for other systems may be missing in it. */
-function arePackagesThere() {
+function arePackagesThere(all) {
   const note = join(root, 'node_modules', '.package-lock.json');
   if (!existsSync(note)) return false;
   const packagesIn = (file) => JSON.parse(readFileSync(file, 'utf8')).packages;
@@ -40,8 +51,8 @@ function arePackagesThere() {
   const { '': _own, ...locked } = packagesIn(join(root, 'package-lock.json'));
   return (
     Object.keys(there).every((path) => path in locked) &&
-    Object.entries(locked).every(([path, { integrity, optional }]) =>
-      path in there ? there[path].integrity === integrity : optional,
+    Object.entries(locked).every(([path, { integrity, optional, dev, devOptional }]) =>
+      path in there ? there[path].integrity === integrity : optional || devOptional || (dev && !all),
     )
   );
 }
@@ -71,7 +82,7 @@ export function ensureDebianPackages(names) {
   const install = ['install', '-y', '--no-install-recommends', ...missing];
   if (process.getuid() !== 0) {
     console.error(`Signet needs packages that are missing here. Install them, then try again:\n`);
-    console.error(`  sudo apt-get ${install.join(' ')}\n`);
+    console.error(`  sudo sh -c 'apt-get update && apt-get ${install.join(' ')}'\n`);
     process.exit(1);
   }
   console.error(`Installing ${missing.join(', ')} ...`);

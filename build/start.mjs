@@ -1,13 +1,14 @@
-// Every npm command starts here: installs what is missing, then runs the command on the project's own Node.js.
+// A relay, alice and bob in one process, and a short chat from start to end.
 // Plain JavaScript for Node.js 20.11 and later.
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import {
   ensureDebianPackages,
   ensureNpmPackages,
   findNode,
+  isDebian,
   keyringPackages,
   keytarPackages,
   root,
@@ -22,12 +23,16 @@ const buildStep = () => [node(), 'build/build.mjs'];
 /** A desktop session has a keychain of its own; elsewhere one is made for as long as the command runs. */
 const hasSession = process.platform !== 'linux' || Boolean(process.env.DBUS_SESSION_BUS_ADDRESS);
 
-/** needs: Debian packages; keyring: runs beside a keyring of its own; steps: one after the other until one fails, or
- * together: all of them, side by side. */
+/** Where Electron was not fetched yet, nobody knows whether it can be. On Debian the packages for a window bring the
+ * libraries that Electron needs, too: better to ask for all at once. */
+const isElectronThere = existsSync(join(root, 'node_modules', 'electron', 'dist'));
+const mayNeedWindow = isDebian && !isElectronThere;
+
+/** needs: Debian packages; slim: needs no npm packages for development; keyring: runs beside a keyring of its own; steps:
+ * one after the other until one fails, or together: all of them, side by side. */
 const commands = {
   start: {
-    // What a window needs besides is known once it is known whether Electron can be had.
-    needs: hasSession ? keytarPackages : keyringPackages,
+    needs: [...(hasSession ? keytarPackages : keyringPackages), ...(mayNeedWindow ? windowPackages : [])],
     keyring: !hasSession,
     steps: (args) => [buildStep(), [node(), 'build/launch.mjs', ...args]],
   },
@@ -36,8 +41,9 @@ const commands = {
     keyring: true,
     steps: (args) => [buildStep(), [node(), 'examples/demo.ts', ...args]],
   },
-  relay: { needs: [], steps: (args) => [[node(), 'relay/index.ts', ...args]] },
-  chat: { needs: keytarPackages, steps: (args) => [[node(), 'cli/index.ts', ...args]] },
+  relay: { needs: [], slim: true, steps: (args) => [[node(), 'relay/index.ts', ...args]] },
+  chat: { needs: keytarPackages, slim: true, steps: (args) => [[node(), 'cli/index.ts', ...args]] },
+  example: { needs: [], slim: true, steps: (args) => [[node(), exampleFile(args[0]), ...args.slice(1)]] },
   bench: {
     needs: [...windowPackages, ...keyringPackages],
     keyring: true,
@@ -65,6 +71,17 @@ const commands = {
   'dist:relay': { needs: [], steps: (args) => [[node(), 'build/dist-relay.mjs', ...args]] },
   'dist:check': { needs: [], steps: () => [buildStep(), [node(), 'build/dist.mjs', '--check']] },
 };
+
+/** The file of an example; ends with the list of them if there is no such one. */
+function exampleFile(name) {
+  const others = ['demo'];
+  const examples = readdirSync(join(root, 'examples'))
+    .map((file) => file.replace(/\.ts$/, ''))
+    .filter((example) => !others.includes(example));
+  if (examples.includes(name)) return `examples/${name}.ts`;
+  console.error(`Which example? npm run example NAME, and NAME is one of:\n\n  ${examples.join('\n  ')}\n`);
+  return process.exit(1);
+}
 
 function execute([program, ...args], environment) {
   return new Promise((resolve) => {
@@ -101,8 +118,9 @@ if (!command) {
   console.error(`There is no command "${name}". There are: ${Object.keys(commands).join(', ')}.`);
   process.exit(1);
 }
-ensureNpmPackages();
+// Before npm's long work: whoever has to ask an administrator hears of it at once.
 ensureDebianPackages(command.needs);
+ensureNpmPackages(!command.slim);
 
 const ownKeyring = command.keyring && process.platform === 'linux' && existsSync('/usr/bin/dbus-run-session');
 const home = ownKeyring ? mkdtempSync(join(tmpdir(), 'signet-keyring-')) : undefined;

@@ -7,10 +7,10 @@ import { temporaryFolder } from '../town.ts';
 
 const root = join(import.meta.dirname, '../..');
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
-const { version, scripts, devDependencies } = JSON.parse(read('package.json')) as {
+const { version, scripts, dependencies } = JSON.parse(read('package.json')) as {
   version: string;
   scripts: Record<string, string>;
-  devDependencies: Record<string, string>;
+  dependencies: Record<string, string>;
 };
 
 describe.each(['ci', 'release'])('%s.yml', (name) => {
@@ -25,7 +25,7 @@ describe.each(['ci', 'release'])('%s.yml', (name) => {
   });
 
   test('runs on the Node.js that package.json names, and pins all that is not ours', () => {
-    for (const node of all(/node-version: (\S+)/g)) expect(node).toBe(devDependencies['node']);
+    for (const node of all(/node-version: (\S+)/g)) expect(node).toBe(dependencies['node']);
     for (const action of all(/uses: (?!\.\/)(.+)/g))
       expect(action).toMatch(/^[\w/-]+@[0-9a-f]{40} # v[\d.]+$/);
     expect(text).toMatch(/^permissions:\n {2}contents: read$/m);

@@ -25,19 +25,12 @@ function stepsOf(block: string): Step[] {
 export const steps = (page: string): Step[] =>
   [...page.matchAll(BLOCK)].flatMap(([, block]) => stepsOf(block!));
 
-// The examples run without npm, which would only start the same program. Everything else is what a reader types.
-const PRELUDE = `npm() {
-  [ "$1 $2 $3" = 'run --silent example' ] || { echo "unexpected: npm $*"; return 1; }
-  local name=$4; shift 4; [ "$1" = -- ] && shift
-  (cd '${root}' && node "examples/$name.ts" "$@")
-}
-`;
 const END = '--- end of a command ---';
 
 /** @returns what each command prints, both streams together, line by line */
 export function run(commands: string[]): string[][] {
   const script = commands.map((command) => `${command}\necho; echo '${END}'\n`).join('');
-  const { stdout, error } = spawnSync('bash', ['-c', `exec 2>&1\n${PRELUDE}${script}`], {
+  const { stdout, error } = spawnSync('bash', ['-c', `exec 2>&1\n${script}`], {
     cwd: root,
     encoding: 'utf8',
     env: { ...process.env, PATH: `${dirname(process.execPath)}:${process.env['PATH']}`, NO_COLOR: '1' },

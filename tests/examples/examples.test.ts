@@ -56,13 +56,13 @@ const students: Record<string, string[]> = {
     'found the message: 65.',
     'verify as a signature of 6.',
   ],
-  'town.ts': [
+  'two-users.ts': [
     'The relay listens on port',
     'bob reads from alice: Good morning, Bob! ☀️',
     'alice sees: pending, sent, delivered, read',
     'alice reads from bob: Good morning, Alice! 🥐',
     'bob sees: pending, sent, delivered, read',
-    'nothing is left behind.',
+    'both have left, and nothing is left behind.',
   ],
 };
 

@@ -12,6 +12,10 @@ import { networkIsReady } from './network.ts';
 import { records } from './records.ts';
 import { entry, settings } from './settings.ts';
 
+const SANDBOX =
+  '\nThis computer lets programs make no sandbox of their own. On Debian, the package chromium-sandbox helps:\n\n' +
+  '  sudo apt-get install -y --no-install-recommends chromium-sandbox\n';
+
 type Manifest = { name?: string; productName?: string; version?: string };
 
 /** The nearest package.json above main's entry stands for the app's own. */
@@ -130,7 +134,11 @@ class App extends Emitter {
     mkdirSync(this.getPath('userData'), { recursive: true });
     // Electron's own handlers of these signals quit the app as app.quit() does.
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => this.quit());
-    const { pid, port } = startDisplay(() => this.exit(1));
+    const { pid, port } = startDisplay((said) => {
+      console.error(`Chromium, which shows the window, has ended. It said:\n${said}`);
+      if (said.includes('No usable sandbox')) console.error(SANDBOX);
+      this.exit(1);
+    });
     tell({ chromium: pid });
     networkIsReady();
     this.#isReady = true;

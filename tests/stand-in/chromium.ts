@@ -56,12 +56,17 @@ export class Session {
   }
 }
 
+/** Of what Chromium writes, its last words are kept. */
+const SAID_CHARS = 2000;
+const SAID_MS = 1000;
+
 export type ChromiumOptions = { profile: string; headless: boolean; args?: string[] };
 
 export class Chromium {
   readonly browser = new Session(this);
   readonly pid: number | undefined;
-  readonly ended: Promise<void>;
+  /** What it wrote to standard error last, and why it ended. */
+  readonly ended: Promise<string>;
   readonly #write: (text: string) => void;
   readonly #waiting = new Map<
     number,
@@ -86,13 +91,15 @@ export class Chromium {
         ],
         ...['--disable-features=Translate,MediaRouter,OptimizationHints', '--force-color-profile=srgb'],
         ...['--no-first-run', '--no-default-browser-check', '--no-service-autorun', '--password-store=basic'],
-        // Nothing leaves this machine, whatever a page asks for: no name and no address resolves.
-        ...['--host-resolver-rules=MAP * ~NOTFOUND', '--no-proxy-server', '--no-pings'],
+        // Nothing leaves this machine, whatever a page asks for: everything, this computer included, is behind a proxy
+        // that doesn't exist. (Rules for names would do it too, but Chromium shows a warning about that flag.)
+        ...['--proxy-server=socks5://127.0.0.1:1', '--proxy-bypass-list=<-loopback>'],
+        ...['--dns-prefetch-disable', '--no-pings'],
         // Playwright comes through the port; the pipe is the app's own, and ends Chromium with it.
         ...['--remote-debugging-pipe', '--remote-debugging-port=0', `--user-data-dir=${profile}`],
         ...args,
       ],
-      { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'], detached: true },
+      { stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'], detached: true },
     );
     this.pid = child.pid;
     const [, , , input, output] = child.stdio as unknown as Duplex[];
@@ -105,9 +112,16 @@ export class Chromium {
       for (const text of texts) this.#receive(JSON.parse(text) as Incoming);
     });
     process.once('exit', () => child.pid && endChromium(child.pid)); // by itself it takes a second
+    let said = '';
+    child.stderr!.setEncoding('utf8').on('data', (text: string) => (said = (said + text).slice(-SAID_CHARS)));
     this.ended = new Promise((resolve) => {
-      child.once('error', (error) => (console.error(String(error)), resolve()));
-      child.once('exit', () => resolve());
+      child.once('error', (error) => resolve(String(error)));
+      child.once('exit', (code, signal) => {
+        const end = (): void => resolve(`${said.trim()}\n(${signal ?? `exit code ${code}`})`);
+        // The reason may come after the exit; other processes of Chromium's may keep standard error open.
+        child.stderr!.once('end', end);
+        setTimeout(end, SAID_MS).unref();
+      });
     });
   }
 

@@ -14,8 +14,11 @@ const attached = new Map<string, Session>();
 const watchers = new Map<string, () => void>();
 let wake = (): void => {};
 
-/** @param ended called when Chromium has ended by itself */
-export function startDisplay(ended: () => void): { pid: number | undefined; port: Promise<string> } {
+/** @param ended called with Chromium's last words when it ends before the app */
+export function startDisplay(ended: (said: string) => void): {
+  pid: number | undefined;
+  port: Promise<string>;
+} {
   const { profile, headless, size = { width: 1024, height: 768 } } = settings;
   // Only a window in app mode comes without tabs and address bar; only the first one can be had so.
   const first = headless

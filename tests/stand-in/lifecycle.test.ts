@@ -1,11 +1,12 @@
 // How an app starts, how a second instance finds the first, and every way in which an app ends.
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { temporaryFolder, until } from '../town.ts';
 import type { Page } from 'playwright-core';
 import type { App } from './app.ts';
+import { findChromium } from './chromium.ts';
 import { launch } from './fixture.ts';
 import type { Script } from './fixtures/main.ts';
 
@@ -219,4 +220,29 @@ test('an error that nobody catches is shown, and the app goes on; one at the sta
   });
   expect(await broken.exited).toBe(1);
   expect(() => broken.page).toThrow('broken');
+});
+
+test('what Chromium says is told when it ends before the app, and what helps', async () => {
+  const folder = temporaryFolder();
+  const open: Script = ({ app }, { open }) => void app.whenReady().then(() => open());
+  const failing = join(folder, 'failing');
+  writeFileSync(failing, '#!/bin/sh\necho "FATAL: No usable sandbox! Update your kernel" >&2\nexit 133\n', {
+    mode: 0o755,
+  });
+  const early = await launch(open, { env: { SIGNET_CHROMIUM: failing } });
+  expect(await early.exited).toBe(1);
+  expect(early.log()).toContain(
+    'Chromium, which shows the window, has ended. It said:\nFATAL: No usable sandbox!',
+  );
+  expect(early.log()).toContain('(exit code 133)');
+  expect(early.log()).toContain('apt-get install -y --no-install-recommends chromium-sandbox');
+
+  const pidFile = join(folder, 'pid');
+  const recording = join(folder, 'recording');
+  writeFileSync(recording, `#!/bin/sh\necho $$ > ${pidFile}\nexec ${findChromium()} "$@"\n`, { mode: 0o755 });
+  const late = await launch(open, { env: { SIGNET_CHROMIUM: recording } });
+  process.kill(Number(readFileSync(pidFile, 'utf8')), 'SIGKILL');
+  expect(await late.exited).toBe(1);
+  expect(late.log()).toContain('(SIGKILL)');
+  expect(late.log()).not.toContain('chromium-sandbox');
 });

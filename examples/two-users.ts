@@ -1,4 +1,4 @@
-// A whole town in one process: a relay, alice and bob, and a short chat from start to end.
+// A relay, alice and bob in one process, and a short chat from start to end.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,9 +9,9 @@ import { Messenger } from '../main/messenger/messenger.ts';
 import { encodeInvite } from '../protocol/invite.ts';
 import { startRelay } from '../relay/server.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'signet-town-'));
+const folder = mkdtempSync(join(tmpdir(), 'signet-two-users-'));
 
-// Signet keeps private keys in the system's keychain and nowhere else. This town lives for seconds, so its keys
+// Signet keeps private keys in the system's keychain and nowhere else. These two live for seconds, so their keys
 // are only remembered here, and the real keychain stays as it is. Never do this with keys that matter.
 const items = new Map<string, string>();
 const keychain: Keychain = {
@@ -56,4 +56,4 @@ await say(bob, alice, 'Good morning, Alice! 🥐');
 
 await Promise.all([alice.close(), bob.close(), relay.close()]);
 rmSync(folder, { recursive: true });
-console.log('Everybody has gone home, and nothing is left behind.');
+console.log('Done: both have left, and nothing is left behind.');
