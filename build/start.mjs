@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { withKeyring } from './keyring.mjs';
 import {
   ensureDebianPackages,
   ensureNpmPackages,
@@ -22,14 +23,16 @@ const buildStep = () => [node(), 'build/build.mjs'];
 
 /** A desktop session has a keychain of its own; elsewhere one is made for as long as the command runs. */
 const hasSession = process.platform !== 'linux' || Boolean(process.env.DBUS_SESSION_BUS_ADDRESS);
+const isDesktop = hasSession && Boolean(process.env.DISPLAY || process.env.WAYLAND_DISPLAY);
 
 /** Where Electron was not fetched yet, nobody knows whether it can be. On Debian the packages for a window bring the
  * libraries that Electron needs, too: better to ask for all at once. */
 const isElectronThere = existsSync(join(root, 'node_modules', 'electron', 'dist'));
 const mayNeedWindow = isDebian && !isElectronThere;
 
-/** needs: Debian packages; slim: needs no npm packages for development; keyring: runs beside a keyring of its own; steps:
- * one after the other until one fails, or together: all of them, side by side. */
+/** needs: Debian packages; slim: needs no npm packages for development; keyring: runs beside a
+ * keyring of its own that is thrown away; unlocked: needs the user's own keyring; steps: one after the other until one
+ * fails, or together: all of them, side by side. */
 const commands = {
   start: {
     needs: [...(hasSession ? keytarPackages : keyringPackages), ...(mayNeedWindow ? windowPackages : [])],
@@ -42,7 +45,12 @@ const commands = {
     steps: (args) => [buildStep(), [node(), 'examples/demo.ts', ...args]],
   },
   relay: { needs: [], slim: true, steps: (args) => [[node(), 'relay/index.ts', ...args]] },
-  chat: { needs: keytarPackages, slim: true, steps: (args) => [[node(), 'cli/index.ts', ...args]] },
+  chat: {
+    needs: isDesktop ? keytarPackages : keyringPackages,
+    slim: true,
+    unlocked: true,
+    steps: (args) => [[node(), 'cli/index.ts', ...args]],
+  },
   example: { needs: [], slim: true, steps: (args) => [[node(), exampleFile(args[0]), ...args.slice(1)]] },
   bench: {
     needs: [...windowPackages, ...keyringPackages],
@@ -83,9 +91,11 @@ function exampleFile(name) {
   return process.exit(1);
 }
 
-function execute([program, ...args], environment) {
+/** @param secret is handed over on descriptor 3 */
+function execute([program, ...args], environment, stdio = 'inherit', secret = '') {
   return new Promise((resolve) => {
-    const child = spawn(program, args, { cwd: root, stdio: 'inherit', env: environment });
+    const child = spawn(program, args, { cwd: root, stdio, env: environment });
+    child.stdio[3]?.on('error', () => {}).end(secret);
     child.on('error', (error) => {
       console.error(`${program} could not be started: ${error.message}`);
       resolve(1);
@@ -127,9 +137,16 @@ const home = ownKeyring ? mkdtempSync(join(tmpdir(), 'signet-keyring-')) : undef
 // Compiled code is kept beside what it was compiled from: a relay starts in half the time.
 const compiled = { NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'compiled') };
 const path = [bin(''), process.env.PATH].join(delimiter);
+const surroundings = { ...process.env, ...compiled, PATH: path };
+const isOnlyAsking = args.includes('--help') || args.includes('--version');
 const perform = (step) => {
+  if (command.unlocked && !isOnlyAsking) {
+    return withKeyring(step, (wrapped, more, ...rest) =>
+      execute(wrapped, { ...surroundings, ...more }, ...rest),
+    );
+  }
   const wrapped = home ? inKeyring(step, home) : { step, environment: {} };
-  return execute(wrapped.step, { ...process.env, ...compiled, PATH: path, ...wrapped.environment });
+  return execute(wrapped.step, { ...surroundings, ...wrapped.environment });
 };
 let code = 0;
 if (command.together) {

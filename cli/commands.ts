@@ -5,16 +5,24 @@ import { UserName } from '../protocol/fields.ts';
 
 const MAX_LINE_CHARACTERS = 1024 * 1024;
 
+/** Comes back with the answer, to tell which command it belongs to. */
+const ref = z.optional(z.union([z.string(), z.number()]));
+/** SHA-256 of an identity key. */
+const identity = z.string().check(z.regex(/^[0-9a-f]{64}$/, 'It is 64 hexadecimal digits.'));
+
 const Command = z.discriminatedUnion('do', [
-  z.strictObject({
-    do: z.literal('send'),
-    to: UserName,
-    text: z.string(),
-    /** Comes back with the answer, to tell which command it belongs to. */
-    ref: z.optional(z.union([z.string(), z.number()])),
-  }),
+  z.strictObject({ do: z.literal('send'), to: UserName, text: z.string(), ref }),
   z.strictObject({ do: z.literal('read'), with: UserName }),
-  z.strictObject({ do: z.literal('verify'), with: UserName }),
+  z.strictObject({
+    do: z.literal('verify'),
+    with: UserName,
+    /** The number that the contact sees: if it is the same, the contact is verified. */
+    compared: z.optional(z.string().check(z.regex(/^\d{60}$/, 'It is the 60 digits without spaces.'))),
+    ref,
+  }),
+  z.strictObject({ do: z.literal('accept'), with: UserName, identity, ref }),
+  z.strictObject({ do: z.literal('refuse'), with: UserName, identity, ref }),
+  z.strictObject({ do: z.literal('invite'), ref }),
   z.strictObject({
     do: z.literal('history'),
     with: UserName,
@@ -25,7 +33,7 @@ const Command = z.discriminatedUnion('do', [
 ]);
 export type Command = z.output<typeof Command>;
 
-const EXPECTED = '{"do":"send"|"read"|"verify"|"history"|"contacts"|"quit",...}';
+const EXPECTED = '{"do":"send"|"read"|"verify"|"accept"|"refuse"|"invite"|"history"|"contacts"|"quit",...}';
 
 /** @throws Failure `command-invalid`, which says what is wrong and what would be right */
 export function parseCommand(line: string): Command {

@@ -5,9 +5,13 @@ import { Failure } from '../protocol/failures.ts';
 import type { MessageRow } from '../main/messenger/messages.ts';
 import type { Messenger } from '../main/messenger/messenger.ts';
 import { type Command, parseCommand } from './commands.ts';
+import { offeredBy, safetyNumberOf } from './slash-commands.ts';
 
 /** How long the end of input waits for the outbox to empty, milliseconds. */
 const FAREWELL_MS = 10_000;
+
+const DIFFERENT = 'The safety number is not the one in "compared": nothing was marked as verified.';
+const OTHER_IDENTITY = 'The relay names another identity than the one in "identity": ask "contacts" again.';
 
 /** Node's readline, for one, also ends a line at these two, which JSON may hold as they are. */
 const escapeSeparators = (json: string): string =>
@@ -23,23 +27,28 @@ export function printFailure(output: Writable, error: unknown, more: Record<stri
   print(output, { event: 'failure', code, text: message, ...more });
 }
 
-/** Serves commands until quit, the end of input, or the signal. */
+/** Serves commands until quit, the end of input, the signal, or until the relay refuses a new profile for good.
+ * @returns that refusal, undefined if there was none */
 export async function serve(
   messenger: Messenger,
   input: Readable,
   output: Writable,
   signal?: AbortSignal,
-): Promise<void> {
+): Promise<Failure | undefined> {
   const { name, fingerprint } = messenger;
   messenger.on('ready', () => print(output, { event: 'ready', name, fingerprint }));
   messenger.on('connection', (state) => print(output, { event: 'connection', state }));
   messenger.on('message', ({ id, from, text, sentAt }) =>
     print(output, { event: 'message', id, from, text, sentAt }),
   );
-  messenger.on('failure', (failure) => printFailure(output, failure));
+  let refusal: Failure | undefined;
+  messenger.on('failure', (failure) => {
+    if (messenger.registered || !messenger.trouble?.final) return printFailure(output, failure);
+    refusal = failure;
+    lines.close();
+  });
   // A turn later, so that `queued`, from which the reader learns the id, comes before `pending`.
   messenger.on('messageChanged', (row) => setImmediate(() => printChange(output, row)));
-  messenger.start();
 
   const underWay = new Set<Promise<void>>();
   let quit = false;
@@ -49,6 +58,7 @@ export async function serve(
   });
   const lines = createInterface({ input: input.setEncoding('utf8').pipe(escaping), crlfDelay: Infinity });
   signal?.addEventListener('abort', () => lines.close());
+  messenger.start();
   for await (const line of lines) {
     if (line.trim() === '') continue;
     try {
@@ -65,7 +75,8 @@ export async function serve(
   }
   await Promise.all(underWay);
   // Who ends the program with a signal doesn't want to wait: the outbox is on the disk.
-  if (!quit && !signal?.aborted) await messenger.drained(FAREWELL_MS);
+  if (!quit && !refusal && !signal?.aborted) await messenger.drained(FAREWELL_MS);
+  return refusal;
 }
 
 function printChange(output: Writable, row: MessageRow): void {
@@ -87,8 +98,26 @@ async function obey(
     } else if (command.do === 'read') {
       messenger.markRead(command.with);
     } else if (command.do === 'verify') {
-      const digits = await messenger.safetyNumber(command.with);
-      print(output, { event: 'safetyNumber', with: command.with, digits });
+      const { digits, fingerprint } = await safetyNumberOf(messenger, command.with);
+      if (command.compared !== undefined) {
+        if (command.compared !== digits) throw new Failure('command-invalid', DIFFERENT);
+        messenger.markCompared(command.with, fingerprint);
+      }
+      print(output, { event: 'safetyNumber', with: command.with, digits, ...ref });
+    } else if (command.do === 'accept' || command.do === 'refuse') {
+      const offered = offeredBy(messenger, command.with);
+      if (offered !== command.identity) throw new Failure('command-invalid', OTHER_IDENTITY);
+      if (command.do === 'accept') messenger.acceptIdentity(command.with, offered);
+      else messenger.refuseIdentity(command.with, offered);
+      print(output, {
+        event: 'decided',
+        with: command.with,
+        identity: offered,
+        accepted: command.do === 'accept',
+        ...ref,
+      });
+    } else if (command.do === 'invite') {
+      print(output, { event: 'invite', invite: messenger.invite(), ...ref });
     } else if (command.do === 'history') {
       const messages = await messenger.history(command.with, command.limit);
       print(output, {

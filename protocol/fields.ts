@@ -8,7 +8,7 @@ export const MAX_FRAME_BYTES = 96 * 1024;
 
 export const USER_NAME_PATTERN = /^[a-z][a-z0-9._-]{1,31}$/;
 export const USER_NAME_RULE =
-  'A name has 2 to 32 characters out of a-z, 0-9, dot, hyphen and underscore, and starts with a letter.';
+  'A name has 2 to 32 characters: lowercase letters, digits, dot, hyphen and underscore. It starts with a letter.';
 
 export const UserName = z.string().check(z.regex(USER_NAME_PATTERN, USER_NAME_RULE));
 

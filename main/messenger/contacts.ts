@@ -134,6 +134,14 @@ export class Contacts {
     this.#fresh.delete(name);
   }
 
+  /** The user keeps the pinned identity. If the relay goes on to name another, the next look-up says so again.
+   * @param fingerprint the one that was shown, 32 bytes @throws Failure `identity-changed` if it names yet another */
+  refuseOffered(name: string, fingerprint: Buffer): void {
+    const sql = 'UPDATE contacts SET offered = NULL WHERE name = ? AND offered = ?';
+    if (this.#database.run(sql, name, fingerprint).changes === 0) throw changed(name);
+    this.#fresh.delete(name);
+  }
+
   /** When the contact's present reception key was made, if it is this one. @param fingerprint 32 bytes */
   keyCreated(name: string, fingerprint: Buffer): number | null {
     const row = this.#row(name);

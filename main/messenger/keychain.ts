@@ -23,8 +23,7 @@ const steps: Record<string, Partial<Record<FailureCode, string>>> = {
     'keychain-unavailable':
       'Install libsecret (Debian, Ubuntu: apt install libsecret-1-0) and start Signet again.',
     'keychain-no-bus':
-      'There is no D-Bus session. Log in to a desktop; or on a server install gnome-keyring and start Signet under ' +
-      '"dbus-run-session", as the README shows.',
+      'There is no D-Bus session. Log in to a desktop. On a server, "npm run chat" starts a session with a keyring.',
     'keychain-no-service':
       'No secret service runs. Install and start one (Debian, Ubuntu: apt install gnome-keyring; KDE: ' +
       'KWallet; or KeePassXC with its secret service switched on), then start Signet again.',

@@ -271,6 +271,14 @@ export class Messenger extends EventEmitter<Events> {
     this.emit('conversationChanged', contact);
   }
 
+  /** The user keeps the identity that is pinned. @param fingerprint the other one that was shown, 64 hex digits
+   * @throws Failure `identity-changed` */
+  refuseIdentity(contact: string, fingerprint: string): void {
+    this.#contacts.refuseOffered(contact, Buffer.from(fingerprint, 'hex'));
+    this.#messages.touch();
+    this.emit('conversationChanged', contact);
+  }
+
   /** Marks what a contact wrote as read, and tells the contact. @param upTo the last message's position */
   markRead(contact: string, upTo = Number.MAX_SAFE_INTEGER): void {
     const rows = this.#database.transaction(() => {

@@ -1,4 +1,6 @@
 // The console client's command line: options, refusals, signals, and whole processes that chat.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { openRelay, temporaryFolder } from '../town.ts';
 import { type Client, events, heard, printed, startHere, startProcess, tell } from './clients.ts';
@@ -78,13 +80,24 @@ test.each([
 test('--help and --version answer and end', async () => {
   const [help, version] = [startHere(['--help']), startHere(['--version'])];
   expect(await Promise.all([help.exit, version.exit])).toEqual([0, 0]);
-  for (const option of ['--profile', '--name', '--invite', '--json']) expect(help.output()).toContain(option);
+  for (const option of ['--profile', '--name', '--invite', '--invite-file', 'SIGNET_INVITE', '--json'])
+    expect(help.output()).toContain(option);
   expect(version.output()).toMatch(/^\d+\.\d+\.\d+\n$/);
 });
 
 test.each([
-  [[], 'profile-new', /new: it needs a user name/],
-  [['--name', 'alice'], 'profile-new', /new: it needs an invite/],
+  [
+    [],
+    'profile-new',
+    /new\. Add --name NAME and the invite \(--invite LINK, --invite-file FILE, or SIGNET_INVITE\)\./,
+  ],
+  [['--name', 'alice'], 'profile-new', /new\. Add the invite \(--invite LINK/],
+  [['--invite', INVITE], 'profile-new', /new\. Add --name NAME\./],
+  [
+    ['--name', 'alice', '--invite-file', '/nowhere'],
+    'command-invalid',
+    /file \/nowhere cannot be read \(ENOENT\)/,
+  ],
   [['--name', 'Alice', '--invite', INVITE], 'name-invalid', /2 to 32 characters/],
   [['--name', 'a'.repeat(33), '--invite', INVITE], 'name-invalid', /2 to 32 characters/],
   [['--name', 'alice', '--invite', 'https://example.org'], 'invite-invalid', /does not start with signet/],
@@ -148,10 +161,34 @@ test('a name that somebody else has is refused, and may be chosen anew', async (
   const profile = ['--json', '--profile', temporaryFolder(), '--invite', relay.invite];
   const second = startHere([...profile, '--name', 'alice']);
   await heard(second, { event: 'failure', code: 'name-taken' });
-  second.end();
-  expect(await second.exit).toBe(0);
+  // It waits for nobody: a new profile that the relay refuses has nothing to show.
+  expect(await second.exit).toBe(1);
+  expect(events(second).filter(({ code }) => code === 'name-taken')).toHaveLength(1);
+  const inText = startHere([...profile.slice(1), '--name', 'alice']);
+  expect(await inText.exit).toBe(1);
+  expect(inText.errors()).toBe('signet-chat: Somebody else has this name on the relay. Choose another.\n');
   const renamed = startHere([...profile, '--name', 'alicia']);
   await heard(renamed, { event: 'ready', name: 'alicia' });
+});
+
+test('a new profile takes its invite out of a file or the environment, with all that a shell would cut at', async () => {
+  const relay = await openRelay();
+  const file = join(temporaryFolder(), 'invite.txt');
+  writeFileSync(file, `  ${relay.invite}\n`);
+  const options = ['--json', '--profile', temporaryFolder(), '--name', 'alice'];
+  const alice = startHere([...options, '--invite-file', file], {
+    environment: { SIGNET_INVITE: 'nonsense' },
+  });
+  await heard(alice, { event: 'connection', state: 'online' });
+  tell(alice, { do: 'quit' });
+  await alice.exit;
+  const bob = startHere(['--json', '--profile', temporaryFolder(), '--name', 'bob'], {
+    environment: { SIGNET_INVITE: relay.invite },
+  });
+  await heard(bob, { event: 'connection', state: 'online' });
+  // A profile that has joined needs none, and a stale one does no harm.
+  const again = startHere(options, { environment: { SIGNET_INVITE: INVITE } });
+  await heard(again, { event: 'connection', state: 'online' });
 });
 
 test('what nobody expected is told as such, with its cause for whoever looks into it', async () => {

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { arrive, openPerson, openRelay, temporaryFolder, type TestRelay, until } from '../town.ts';
 import { type Client, events, heard, startHere, tell } from './clients.ts';
+import { withAnotherBob } from './another-bob.ts';
 
 const start = (name: string, { invite }: TestRelay, profile = temporaryFolder()): Client =>
   startHere(['--json', '--profile', profile, '--name', name, '--invite', invite]);
@@ -203,4 +204,61 @@ test('the end of input waits 10 s for a relay that stays away, and the next star
   again.end();
   expect(await again.exit).toBe(0);
   expect(await back.history('alice', 10)).toMatchObject([{ text: 'known' }, { text: 'left' }]);
+});
+
+test('a script verifies a contact by the number that the contact sees, and makes an invite', async () => {
+  const relay = await openRelay();
+  const [alice, bob] = [start('alice', relay), start('bob', relay)];
+  await Promise.all([alice, bob].map((client) => heard(client, { event: 'connection', state: 'online' })));
+  tell(bob, { do: 'verify', with: 'alice' });
+  const { digits } = await heard(bob, { event: 'safetyNumber' });
+  const other = String(digits).replace(/^./, (digit) => `${(Number(digit) + 1) % 10}`);
+  tell(alice, { do: 'verify', with: 'bob', compared: other, ref: 'other' });
+  expect(await heard(alice, { event: 'failure', ref: 'other' })).toMatchObject({ code: 'command-invalid' });
+  tell(alice, { do: 'contacts' });
+  expect(await heard(alice, { event: 'contacts' })).toMatchObject({
+    contacts: [{ name: 'bob', verified: null }],
+  });
+  tell(alice, { do: 'verify', with: 'bob', compared: digits, ref: 'same' });
+  await heard(alice, { event: 'safetyNumber', ref: 'same' });
+  tell(alice, { do: 'contacts' });
+  await until(() => events(alice).filter(({ event }) => event === 'contacts').length === 2);
+  expect(events(alice).findLast(({ event }) => event === 'contacts')).toMatchObject({
+    contacts: [{ name: 'bob', verified: 'compared', verifiedAt: expect.any(Number) as number }],
+  });
+
+  tell(alice, { do: 'invite', ref: 'invite' });
+  const { invite } = await heard(alice, { event: 'invite', ref: 'invite' });
+  const carol = start('carol', { ...relay, invite: String(invite) });
+  await heard(carol, { event: 'connection', state: 'online' });
+  tell(carol, { do: 'contacts' });
+  expect(await heard(carol, { event: 'contacts' })).toMatchObject({
+    contacts: [{ name: 'alice', verified: 'invite' }],
+  });
+});
+
+test('a script decides about another identity, by its fingerprint', async () => {
+  const { alice, fingerprint, known } = await withAnotherBob((relay) => start('alice', relay));
+  tell(alice, { do: 'send', to: 'bob', text: 'Hello', ref: 1 });
+  expect(await heard(alice, { event: 'failure', ref: 1 })).toMatchObject({ code: 'identity-changed' });
+  tell(alice, { do: 'contacts' });
+  expect(await heard(alice, { event: 'contacts' })).toMatchObject({
+    contacts: [{ name: 'bob', fingerprint: known, offered: fingerprint }],
+  });
+  tell(alice, { do: 'accept', with: 'bob', identity: known, ref: 2 });
+  expect(await heard(alice, { event: 'failure', ref: 2 })).toMatchObject({ code: 'command-invalid' });
+  tell(alice, { do: 'refuse', with: 'bob', identity: fingerprint, ref: 3 });
+  expect(await heard(alice, { event: 'decided', ref: 3 })).toMatchObject({ with: 'bob', accepted: false });
+  tell(alice, { do: 'accept', with: 'bob', identity: fingerprint, ref: 4 });
+  expect(await heard(alice, { event: 'failure', ref: 4 })).toMatchObject({ code: 'command-invalid' });
+  // Refused is not forgotten: the relay still names the other one.
+  tell(alice, { do: 'send', to: 'bob', text: 'Hello', ref: 5 });
+  expect(await heard(alice, { event: 'failure', ref: 5 })).toMatchObject({ code: 'identity-changed' });
+  tell(alice, { do: 'accept', with: 'bob', identity: fingerprint, ref: 6 });
+  expect(await heard(alice, { event: 'decided', ref: 6 })).toMatchObject({
+    accepted: true,
+    identity: fingerprint,
+  });
+  tell(alice, { do: 'send', to: 'bob', text: 'Hello', ref: 7 });
+  await heard(alice, { event: 'queued', ref: 7 });
 });

@@ -18,7 +18,12 @@ export type Screen = {
 const quote = (word: string): string => `'${word.replaceAll("'", `'\\''`)}'`;
 
 /** Opens a screen and runs a program of this project in it, on this Node.js; killed after the test. */
-export function openScreen(args: string[], columns: number, rows: number): Screen {
+export function openScreen(
+  args: string[],
+  columns: number,
+  rows: number,
+  environment: NodeJS.ProcessEnv = process.env,
+): Screen {
   const terminal = new Terminal({ cols: columns, rows, allowProposedApi: true });
   const alarms: string[] = [];
   terminal.onTitleChange((title) => alarms.push(`title ${title}`));
@@ -27,7 +32,7 @@ export function openScreen(args: string[], columns: number, rows: number): Scree
   const script = `stty cols ${columns} rows ${rows}; exec ${command}`;
   const child = spawn('script', ['-q', '-e', '-c', script, '/dev/null'], {
     cwd: root,
-    env: { ...process.env, SHELL: '/bin/sh', TERM: 'xterm-256color', LC_ALL: 'C.UTF-8' },
+    env: { ...environment, SHELL: '/bin/sh', TERM: 'xterm-256color', LC_ALL: 'C.UTF-8' },
   });
   child.stdout.on('data', (chunk: Buffer) => terminal.write(chunk));
   const exit = new Promise<number | null>((resolve) => child.on('close', resolve));

@@ -3,8 +3,12 @@ import { cpSync } from 'node:fs';
 import { expect, test, vi } from 'vitest';
 import type { Messenger } from '../../main/messenger/messenger.ts';
 import { arrive, openPerson, openRelay, temporaryFolder, type TestRelay, until } from '../town.ts';
+import { withAnotherBob } from './another-bob.ts';
 import { type Client, events, heard, plain, printed, startHere, startProcess } from './clients.ts';
 import { openScreen, type Screen } from './screen.ts';
+
+/** A guard against hanging; a busy machine takes its time. */
+const PATIENCE_MS = 120_000;
 
 const COLUMNS = 60;
 
@@ -16,7 +20,7 @@ const options = (name: string, { invite }: TestRelay, profile = temporaryFolder(
 async function ask(client: Client, line: string, answer: RegExp): Promise<void> {
   const before = plain(client).length;
   client.type(`${line}\n`);
-  await vi.waitFor(() => expect(plain(client).slice(before), line).toMatch(answer), { timeout: 10_000 });
+  await vi.waitFor(() => expect(plain(client).slice(before), line).toMatch(answer), { timeout: PATIENCE_MS });
 }
 
 test('a person finds out how, chooses whom to write to, chats, looks back, verifies, and leaves', async () => {
@@ -30,16 +34,16 @@ test('a person finds out how, chooses whom to write to, chats, looks back, verif
   for (const step of [0, 1, 2, 3, 4]) expect(plain(alice)).toContain(`Making your keys: ${step} of 4\n`);
   expect(plain(alice)).toContain('You are alice. /help shows what you can do.');
 
-  for (const word of ['/to NAME', '/contacts', '/history', '/verify NAME', '/quit'])
-    await ask(alice, '/help', new RegExp(word));
+  for (const word of ['to NAME', 'contacts', 'history', 'verify', 'accept', 'refuse', 'invite', 'quit'])
+    await ask(alice, '/help', new RegExp(`/${word}`));
   await ask(alice, '/contacts', /Nobody yet/);
   await ask(alice, '/history', /Choose with \/to NAME/);
   await ask(alice, '/dance', /There is no \/dance. \/help shows/);
-  await ask(alice, 'Bob', /2 to 32 characters/);
-  await ask(alice, '/to', /2 to 32 characters/);
+  await ask(alice, 'two words', /2 to 32 characters/);
+  await ask(alice, '/to', /Choose somebody first/);
   await ask(alice, 'nobody', /alice to nobody: /);
   await ask(alice, 'hello', /Nobody has this name/);
-  await ask(alice, '/to bob', /alice to bob: /);
+  await ask(alice, '/to @Bob', /alice to bob: /);
   await ask(alice, '/history', /Nothing yet/);
   await ask(alice, '/history 0', /Write it as \/history 20/);
   await ask(alice, 'x'.repeat(32 * 1024 + 1), /32,769 bytes; at most 32,768/);
@@ -50,17 +54,81 @@ test('a person finds out how, chooses whom to write to, chats, looks back, verif
   await bob.send('alice', 'Hello Alice');
   await printed(alice, 'bob: Hello Alice');
   await until(() => states!.includes('read'));
-  await ask(alice, '/contacts', / {2}bob\n/);
+  await ask(alice, '/contacts', / {2}bob \(not verified\)\n/);
   await ask(alice, '/history', /alice: Hello Bob \((sent|delivered)\)\n(.*\n){2}.*bob: Hello Alice\n/);
   await ask(alice, '/history 1', /^[^\n]*bob: Hello Alice\n/);
   await ask(alice, '/history 1e99', /Write it as \/history 20|bob: Hello Alice/);
   const digits = (await bob.safetyNumber('alice')).match(/.{5}/g)!.join(' ');
   await ask(alice, '/verify', new RegExp(`Safety number with bob:\n${digits}`));
+  await ask(alice, 'n', /Not verified\./);
+  await ask(alice, '/verify bob', /Does bob see the same number\? \[y\/N\] /);
+  await ask(alice, 'yes', /bob is verified\./);
+  await ask(alice, '/contacts', / {2}bob \(verified by comparing\)\n/);
+  await ask(alice, '/invite', /signet:\/\/join\?.*from=alice&identity=/);
+  await ask(alice, '/accept', /bob has no other identity to decide about/);
+  await ask(alice, '/refuse nobody', /nobody has no other identity/);
   await ask(alice, '/verify nobody', /Nobody has this name/);
   alice.type('\n   \n/quit\n');
   expect(await alice.exit).toBe(0);
   expect(alice.errors()).toBe('');
   expect(alice.output()).not.toContain('inside Signet');
+});
+
+test('another identity is refused or accepted, after a question', async () => {
+  const { alice } = await withAnotherBob((relay) => startHere(options('alice', relay)));
+  await ask(alice, 'bob', /alice to bob: /);
+  await ask(alice, 'Hello', /another identity for bob.*\n.*\/accept or \/refuse it/);
+  await ask(
+    alice,
+    '/contacts',
+    / {2}bob \(another identity: \/verify bob, then \/accept bob or \/refuse bob\)/,
+  );
+  await ask(alice, '/accept', /Has bob told you about a new computer\? \[y\/N\] /);
+  await ask(alice, '', /Nothing changed/);
+  await ask(alice, '/refuse', /Refused\. Nothing is sent to bob/);
+  await ask(alice, 'Hello', /another identity for bob/);
+  await ask(alice, '/accept', /Has bob told you/);
+  await ask(alice, 'y', /bob's new identity is accepted\. It is not verified/);
+  await ask(alice, 'Hello', /alice to bob: /);
+  await ask(alice, '/history', /Hello \((sent|delivered|read)\)/);
+});
+
+test('a new profile is asked for its invite and its name, for another name if that is taken, and chats', async () => {
+  const relay = await openRelay();
+  const [bob] = await Promise.all([arrive('bob', relay), arrive('alice', relay)]);
+  const received: string[] = [];
+  bob.on('message', ({ from, text }) => received.push(`${from}: ${text}`));
+  const screen = openScreen(['cli/index.ts', '--profile', temporaryFolder()], 400, 40);
+  const shown = (line: string): Promise<void> =>
+    vi.waitFor(async () => expect((await screen.lines()).at(-1)).toBe(line), { timeout: PATIENCE_MS });
+  const question = 'Invite (signet://join?...):';
+  await shown(question);
+  screen.type('signet://join?v=1\r');
+  await until(async () =>
+    (await screen.lines()).some((line) => line.startsWith('This is not a usable invite')),
+  );
+  // As mail programs and terminals do it: broken lines, within the marks of a paste.
+  screen.type(`\u001b[200~${relay.invite.slice(0, 60)}\r\n${relay.invite.slice(60)}\n\u001b[201~\r`);
+  await shown('Your name:');
+  screen.type('two words\r');
+  await until(async () => (await screen.lines()).some((line) => line.startsWith('A name has 2 to 32')));
+  screen.type(' @Alice\r');
+  await until(async () =>
+    (await screen.lines()).includes('Somebody else has this name on the relay. Choose another.'),
+  );
+  await shown('Your name:');
+  screen.type('alicia\r');
+  await shown('To whom?');
+  screen.type('Bob\r');
+  await shown('alicia to bob:');
+  // Several pasted lines are one message, even if the mark of the end comes in two pieces.
+  screen.type('\u001b[200~one\ntwo\r\n\nfour\u001b[20');
+  screen.type('1~ and more\r');
+  await until(() => received.length > 0);
+  expect(received).toEqual(['alicia: one\ntwo\n\nfour and more']);
+  await shown('alicia to bob:');
+  screen.type('/quit\r');
+  expect(await screen.exit).toBe(0);
 });
 
 test('output that is no terminal gets text alone', async () => {
@@ -125,7 +193,7 @@ async function sit(relay: TestRelay): Promise<{ screen: Screen; bob: Messenger; 
   const bob = await arrive('bob', relay);
   const screen = openScreen(['cli/index.ts', ...options('alice', relay)], COLUMNS, 12);
   const shows = async (...lines: string[]): Promise<void> =>
-    vi.waitFor(async () => expect(await transcript(screen)).toEqual(lines), { timeout: 10_000 });
+    vi.waitFor(async () => expect(await transcript(screen)).toEqual(lines), { timeout: PATIENCE_MS });
   await until(async () => (await screen.lines()).includes('-- online --'));
   await shows('To whom?');
   screen.type('bob\r');

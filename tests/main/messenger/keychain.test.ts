@@ -150,7 +150,7 @@ test('an identity outlives every state of its keychain, and is never replaced', 
   const bus = await openBus(login);
 
   // A first start without a keychain makes nothing that would be in the way later.
-  const noBus = failing('keychain-no-bus', /no D-Bus session.*Log in to a desktop.*dbus-run-session/);
+  const noBus = failing('keychain-no-bus', /no D-Bus session.*Log in to a desktop.*npm run chat/);
   expect(await refusal(login, [...profile, '--name', 'alice', '--invite', bob.invite()])).toEqual(noBus);
 
   let keyring = await openKeyring(bus, true);
