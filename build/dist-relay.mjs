@@ -1,4 +1,5 @@
-// npm run dist:relay: the relay for servers, in dist/: an archive for a Node.js that is there, and one executable.
+// npm run dist:relay: the relay for servers, in dist/: an archive for a Node.js that is there, one executable, and a
+// Debian package of that.
 // Plain JavaScript, on the project's own Node.js: the executable is made of the very one that runs this.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -18,6 +19,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { build } from 'vite';
+import { makePackage } from './relay-deb.mjs';
 import { root } from './setup.mjs';
 
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -60,6 +62,10 @@ async function makeArchive(work, output) {
   const folder = join(work, name);
   await bundle(folder);
   chmodSync(join(folder, 'signet-relay.cjs'), 0o755);
+  for (const shell of ['bash', 'zsh', 'fish']) {
+    const script = execFileSync(process.execPath, [join(folder, 'signet-relay.cjs'), 'completion', shell]);
+    writeFileSync(join(folder, `signet-relay.${shell}`), script);
+  }
   for (const resource of RESOURCES) copyFileSync(join(root, 'build/relay', resource), join(folder, resource));
   copyFileSync(join(root, 'LICENSE'), join(folder, 'LICENSE'));
   // The same files make the same archive, with GNU tar; others don't know these options.
@@ -71,6 +77,7 @@ async function makeArchive(work, output) {
   });
   writeFileSync(file, gzipSync(archive));
   place(file, output);
+  return folder;
 }
 
 /** signet-relay, with Node.js and the relay in one file; beside it the licences of all that is inside. */
@@ -93,8 +100,10 @@ async function makeExecutable(work, output) {
   const file = join(folder, 'signet-relay');
   copyFileSync(process.execPath, file);
   chmodSync(file, 0o755);
-  // Without its table of symbols it is a seventh smaller; where there is no strip, it stays as it is.
-  spawnSync('strip', [file], { stdio: 'ignore' });
+  // Without its table of symbols it is a seventh smaller.
+  if (spawnSync('strip', [file], { stdio: 'ignore' }).status !== 0) {
+    throw new Error('The program "strip" is missing. Install it (Debian: binutils), then try again.');
+  }
   await inject(file, blob);
   place(file, output);
   const text = (path) => readFileSync(path, 'utf8');
@@ -106,6 +115,7 @@ async function makeExecutable(work, output) {
     `# Signet\n\n${own}\n${libraries}\n# Node.js ${process.version}, which runs it\n\n${node}`,
   );
   place(licenses, output);
+  return folder;
 }
 
 async function inject(file, blob) {
@@ -127,13 +137,17 @@ function place(file, output) {
   console.log(`${hash}  ${target}  (${statSync(target).size.toLocaleString('en')} bytes)`);
 }
 
+const isThere = (program) => spawnSync(program, ['--version'], { stdio: 'ignore' }).status === 0;
+
 const output = resolve(root, process.argv[2] ?? 'dist');
 const work = mkdtempSync(join(tmpdir(), 'signet-dist-relay-'));
 try {
   mkdirSync(output, { recursive: true });
-  await makeArchive(work, output);
+  const archived = await makeArchive(work, output);
   if (process.platform === 'linux') {
-    await makeExecutable(work, output);
+    const made = await makeExecutable(work, output);
+    if (isThere('dpkg-deb')) place(makePackage(work, archived, made, version), output);
+    else console.log('The Debian package is made where dpkg-deb is.');
   } else {
     console.log('The single executable is made on Linux only: elsewhere it would have to be signed.');
   }

@@ -70,13 +70,13 @@ const commands = {
     ],
   },
   test: {
-    needs: [...windowPackages, ...keyringPackages, 'openssl'],
+    needs: [...windowPackages, ...keyringPackages, 'openssl', 'binutils', 'zsh', 'fish'],
     keyring: true,
     steps: (args) => [[node(), 'build/test.mjs', ...args]],
   },
   build: { needs: [], steps: () => [buildStep()] },
   dist: { needs: [], steps: (args) => [buildStep(), [node(), 'build/dist.mjs', ...args]] },
-  'dist:relay': { needs: [], steps: (args) => [[node(), 'build/dist-relay.mjs', ...args]] },
+  'dist:relay': { needs: ['binutils'], steps: (args) => [[node(), 'build/dist-relay.mjs', ...args]] },
   'dist:check': { needs: [], steps: () => [buildStep(), [node(), 'build/dist.mjs', '--check']] },
 };
 

@@ -56,7 +56,9 @@ function logLevel(given: string): string {
 /** Each is called the same everywhere: --log-level, SIGNET_RELAY_LOG_LEVEL, "log-level". */
 const settings = {
   data: () =>
-    setting('--data <folder>', 'where the database and the TLS key are kept', text).default('./signet-relay'),
+    setting('--data <folder>', 'where the database and the TLS key are kept', text).default(
+      './signet-relay-data',
+    ),
   port: () => setting('--port <number>', 'port to listen on, 0 for any free one', port).default(7443),
   host: () => setting('--host <address>', 'address to listen on', host).default(everywhere(), 'all'),
   address: () =>
@@ -65,7 +67,7 @@ const settings = {
       'own',
     ),
   certificate: () =>
-    setting('--certificate <file>', 'TLS certificate in PEM in place of the own one (with --key)', text),
+    setting('--certificate <file>', 'TLS certificate in PEM instead of its own (with --key)', text),
   key: () => setting('--key <file>', 'its private key in PEM', text),
   'log-level': () =>
     setting('--log-level <level>', 'silent, error, warn, info or debug', logLevel).default('info'),

@@ -1,9 +1,10 @@
 // All commands of signet-relay, and their options. What a command does is loaded when it is called.
 import { join } from 'node:path';
-import { Command } from 'commander';
+import { Argument, Command } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { Failure } from '../../protocol/failures.ts';
 import { damageOf, DATABASE_FILE } from '../data-folder.ts';
+import type { Shell } from './completion.ts';
 import {
   applyConfiguration,
   type FolderOptions,
@@ -14,6 +15,24 @@ import {
 } from './options.ts';
 
 type Json = { json: boolean };
+
+const examples: Record<string, string[]> = {
+  serve: [
+    'signet-relay',
+    'signet-relay serve --data /srv/signet --port 7443 --address chat.example.org:7443',
+    'signet-relay serve --config /etc/signet-relay.json',
+  ],
+  invite: ['signet-relay invite --qr', 'signet-relay invite --address chat.example.org:7443'],
+  users: ['signet-relay users', 'signet-relay users --json'],
+  'remove-user': ['signet-relay remove-user alice'],
+  export: ['signet-relay export alice'],
+  backup: ['signet-relay backup /root/relay.backup', 'signet-relay backup --force /root/relay.backup'],
+  restore: ['signet-relay restore /root/relay.backup', 'signet-relay restore --force /root/relay.backup'],
+  check: ['signet-relay check', 'signet-relay check --data /var/lib/signet-relay --json'],
+  completion: ['source <(signet-relay completion bash)', 'signet-relay completion fish | source'],
+};
+const examplesOf = (name: string): string =>
+  `\nExamples:\n${(examples[name] ?? []).map((line) => `  ${line}\n`).join('')}`;
 
 const EXIT_CODES = `
 Each setting is taken from the command line, else from the environment, else from the --config file.
@@ -27,10 +46,15 @@ export async function main(args: string[]): Promise<number> {
   let data = '';
   const program = makeProgram(() => (code = 1));
   program.hook('preAction', (_program, command) => {
+    if (command.name() === 'completion') return;
     applyConfiguration(command);
     data = command.opts<FolderOptions>().data;
   });
   try {
+    // Without this, what is meant as a command would be one argument too many of "serve".
+    const [name = '-'] = args;
+    const isCommand = program.commands.some((command) => command.name() === name) || name === 'help';
+    if (!name.startsWith('-') && !isCommand) program.error(`error: unknown command '${name}'`);
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
     // Damage may show in any of a command's reads.
@@ -52,7 +76,7 @@ function makeProgram(fail: () => void): Command {
 
   const serve = command(program, 'serve', 'run the relay; also without a command', { isDefault: true });
   withSettings(serve, 'port', 'host', 'data', 'address', 'certificate', 'key', 'log-level')
-    .option('--json', 'print one JSON line when listening, in place of text', false)
+    .option('--json', 'print one JSON line when listening, instead of text', false)
     .option(
       '--report <seconds>',
       'with --json: a line on how it is, looked at this often, when it differs',
@@ -112,12 +136,21 @@ function makeProgram(fail: () => void): Command {
       if (!(await (await import('./check.ts')).check(options))) fail();
     });
 
+  command(program, 'completion', 'print what teaches a shell to complete commands and options')
+    .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish'] satisfies Shell[]))
+    .helpOption('--help', 'show this')
+    .allowExcessArguments(false)
+    .action(async (shell: Shell) => {
+      const { completionFor } = await import('./completion.ts');
+      process.stdout.write(completionFor(shell, program));
+    });
+
   return program.addHelpText('after', () => `\n${serve.helpInformation()}${EXIT_CODES}`);
 }
 
 function command(program: Command, name: string, summary: string, options = {}): Command {
   const made = program.command(name, options).description(summary);
-  return made.addHelpText('after', EXIT_CODES);
+  return made.addHelpText('after', () => `${examplesOf(name.split(' ')[0]!)}${EXIT_CODES}`);
 }
 
 function assertPair(

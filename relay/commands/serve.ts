@@ -1,4 +1,6 @@
 // signet-relay serve: runs until it is told to stop.
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { type Logger, pino } from 'pino';
 import packageJson from '../../package.json' with { type: 'json' };
 import { Failure } from '../../protocol/failures.ts';
@@ -42,11 +44,24 @@ export async function serve(options: ServeOptions): Promise<void> {
     console.log(`Signet relay ${packageJson.version} listens on ${place(options.host, relay.port)}.`);
     console.log(`\nOthers reach it at:\n${addresses.map((address) => `  ${address}`).join('\n')}`);
     console.log(`\nInvite, to be pasted or scanned by everybody who joins:\n\n${invite}\n`);
-    console.log(await qrCode(invite));
+    // Not into a journal or a file, where nobody scans it.
+    if (process.stdout.isTTY) console.log(await qrCode(invite));
   }
+  await tellSystemd(log);
   await stopped;
   clearInterval(reporting);
   await relay.close();
+}
+
+/** Tells systemd that the relay serves, where that waits for it (Type=notify): by systemd's own program, since Node.js has
+ * no datagram sockets of this kind. https://www.freedesktop.org/software/systemd/man/latest/sd_notify.html */
+async function tellSystemd(log: Logger): Promise<void> {
+  if (!process.env['NOTIFY_SOCKET']) return;
+  try {
+    await promisify(execFile)('systemd-notify', ['--ready']);
+  } catch (error) {
+    log.error({ error: String(error) }, 'systemd could not be told that the relay serves');
+  }
 }
 
 const print = (line: object): void => console.log(JSON.stringify(line));

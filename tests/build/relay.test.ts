@@ -3,6 +3,7 @@ import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_pr
 import { once } from 'node:events';
 import {
   copyFileSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -13,8 +14,9 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { decodeInvite } from '../../protocol/invite.ts';
 import { type Program, spawnChat } from '../processes.ts';
@@ -40,6 +42,7 @@ describe.runIf(process.platform === 'linux')('dist:relay', () => {
   const dist = mkdtempSync(join(tmpdir(), 'signet-dist-'));
   const executable = join(dist, 'signet-relay');
   const archive = join(dist, `signet-relay-${version}.tar.gz`);
+  const deb = join(dist, `signet-relay_${version}_${process.arch === 'arm64' ? 'arm64' : 'amd64'}.deb`);
   const licenses = join(dist, 'signet-relay.LICENSES.md');
   let printed = '';
   beforeAll(() => {
@@ -96,9 +99,9 @@ describe.runIf(process.platform === 'linux')('dist:relay', () => {
 
   test('tells what it made, and leaves nothing else', () => {
     expect(readdirSync(dist).sort()).toEqual(
-      ['signet-relay', 'signet-relay.LICENSES.md', `signet-relay-${version}.tar.gz`].sort(),
+      ['signet-relay', 'signet-relay.LICENSES.md', `signet-relay-${version}.tar.gz`, basename(deb)].sort(),
     );
-    for (const file of [executable, archive, licenses]) {
+    for (const file of [executable, archive, licenses, deb]) {
       const [sum = ''] = execFileSync('sha256sum', [file], { encoding: 'utf8' }).split(' ');
       expect(printed).toContain(`${sum}  ${file}  (`);
     }
@@ -115,7 +118,10 @@ describe.runIf(process.platform === 'linux')('dist:relay', () => {
         'LICENSES.md',
         'README.md',
         'signet-relay.1',
+        'signet-relay.bash',
         'signet-relay.env',
+        'signet-relay.fish',
+        'signet-relay.zsh',
         'signet-relay.cjs',
         'signet-relay.service',
       ].sort(),
@@ -140,6 +146,51 @@ describe.runIf(process.platform === 'linux')('dist:relay', () => {
     expect(refused.stderr).toMatch(
       /^signet-relay needs Node\.js 24 or later, and this is 20\.20\.2\. .*\.\n$/,
     );
+  });
+
+  test('the Debian package holds the service, its user, the manual and the completions', () => {
+    const query = (...args: string[]): string => execFileSync('dpkg-deb', args, { encoding: 'utf8' });
+    expect(query('--field', deb, 'Package', 'Version')).toBe(`Package: signet-relay\nVersion: ${version}\n`);
+    const folder = temporaryFolder();
+    query('--raw-extract', deb, folder);
+    const text = (name: string): string => readFileSync(join(folder, name), 'utf8');
+    expect(readFileSync(join(folder, 'usr/bin/signet-relay')).equals(readFileSync(executable))).toBe(true);
+    const unit = text('usr/lib/systemd/system/signet-relay.service');
+    expect(unit).toContain('ExecStart=/usr/bin/signet-relay serve\n');
+    expect(unit).toContain('User=signet-relay\n');
+    expect(unit).not.toContain('DynamicUser');
+    expect(text('DEBIAN/conffiles')).toBe('/etc/signet-relay.env\n');
+    expect(text('usr/share/bash-completion/completions/signet-relay')).toContain('complete -o filenames');
+    expect(text('usr/share/zsh/vendor-completions/_signet-relay')).toMatch(/^#compdef signet-relay\n/);
+    expect(text('usr/share/fish/vendor_completions.d/signet-relay.fish')).toContain(
+      'complete -c signet-relay',
+    );
+    const manual = gunzipSync(readFileSync(join(folder, 'usr/share/man/man1/signet-relay.1.gz'))).toString();
+    expect(manual).toBe(readFileSync(join(resources, 'signet-relay.1'), 'utf8'));
+    for (const name of ['postinst', 'prerm', 'postrm']) {
+      const script = join(folder, 'DEBIAN', name);
+      expect(statSync(script).mode & 0o777).toBe(0o755);
+      execFileSync('sh', ['-n', script]);
+    }
+    // Nobody but root owns or writes any of it.
+    for (const line of query('--contents', deb).trim().split('\n'))
+      expect(line).toMatch(/^.{5}-..-. root\/root /);
+  });
+
+  test('the executable has no table of symbols, which would be a seventh of it', () => {
+    expect(execFileSync('readelf', ['-S', executable], { encoding: 'utf8' })).not.toContain('.symtab');
+  });
+
+  test('what the container file copies and runs is there', () => {
+    const text = readFileSync(join(resources, 'Containerfile'), 'utf8');
+    expect(text).toMatch(/^USER signet-relay$/m);
+    expect(text).toMatch(/^VOLUME \/data$/m);
+    expect(text).toMatch(/^HEALTHCHECK .*"check"/m);
+    for (const [, names] of text.matchAll(/^COPY (?!--from)(.+) \S+$/gm))
+      for (const name of names!.split(' ')) expect(existsSync(join(root, name)), name).toBe(true);
+    for (const [, name] of text.matchAll(/ \/dist\/(\S+)/g)) expect(readdirSync(dist)).toContain(name);
+    const ignored = readFileSync(join(root, '.dockerignore'), 'utf8').split('\n');
+    expect(ignored).toEqual(expect.arrayContaining(['.git', 'node_modules', 'signet-relay-data']));
   });
 
   test('beside the executable lie the licences of all that is in it', () => {
@@ -255,7 +306,7 @@ describe.runIf(process.platform === 'linux')('dist:relay', () => {
     const commands = [...help.matchAll(/^ {2}([a-z][a-z-]*) (?:\[|<)/gm)]
       .map(([, name]) => name!)
       .filter((name) => name !== 'help');
-    expect(commands).toHaveLength(8);
+    expect(commands).toHaveLength(9);
     for (const command of commands) expect(manual).toContain(`\n.It Cm ${command}\n`);
     const helps = await Promise.all(commands.map((command) => done(command, '--help')));
     for (const [, option = ''] of helps.join('').matchAll(/^ {2}--([a-z-]+)/gm)) {

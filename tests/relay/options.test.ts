@@ -139,7 +139,7 @@ test('certificate and key go together, wherever they are set', async () => {
 });
 
 test.for<[string[], string]>([
-  [['nonsense'], "error: too many arguments for 'serve'"],
+  [['nonsense'], "error: unknown command 'nonsense'"],
   [['remove-user'], "error: missing required argument 'name'"],
   [['export', 'a', 'b'], "error: too many arguments for 'export'"],
   [['users', '--port', '1'], "error: unknown option '--port'"],

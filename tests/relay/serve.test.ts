@@ -1,11 +1,13 @@
 // Where a relay may start, and what it tells who has started it.
+import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
 import { decodeInvite } from '../../protocol/invite.ts';
-import { temporaryFolder, until } from '../town.ts';
+import { openScreen } from '../cli/screen.ts';
+import { afterwards, temporaryFolder, until } from '../town.ts';
 import { listening, refused, run, stop } from './program.ts';
 import { alice, bob, letter, Wire } from './wire.ts';
 
@@ -134,4 +136,59 @@ test('serve --json --report tells how it is, again only when that has changed, a
   expect(code).toBe(1);
   expect(JSON.parse(out)).toMatchObject({ event: 'failed', code: 'port-unusable' });
   await stop({ child, ended });
+});
+
+/** Whoever waits as systemd does: prints what comes to a datagram socket. */
+const RECEIVER = `import os, socket, sys
+receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+receiver.bind(sys.argv[1])
+print("waiting", flush=True)
+while True:
+    data, ancillary, _, _ = receiver.recvmsg(4096, 4096)
+    print(data.decode(), flush=True)
+    # systemd-notify waits until the descriptor that it hands over ("BARRIER") is closed.
+    for _, _, descriptors in ancillary:
+        os.close(int.from_bytes(descriptors[:4], sys.byteorder))`;
+
+test.runIf(process.platform === 'linux')(
+  'systemd is told when the relay listens, and not before',
+  async (context) => {
+    const there = ['python3', 'systemd-notify'].every((name) => spawnSync(name, ['--version']).status === 0);
+    if (!there) context.skip('python3 or systemd-notify is not installed');
+    const path = join(temporaryFolder(), 'notify');
+    const systemd = spawn('python3', ['-c', RECEIVER, path], { stdio: ['ignore', 'pipe', 'inherit'] });
+    afterwards(() => systemd.kill());
+    let heard = '';
+    systemd.stdout.on('data', (text) => (heard += String(text)));
+    await until(() => heard === 'waiting\n');
+    const environment = { NOTIFY_SOCKET: path };
+    expect((await run(['--json', '--port', '0', '--data', '/proc/none'], [], environment).ended).code).toBe(
+      1,
+    );
+    const relay = await listening(temporaryFolder(), [], { environment });
+    await until(() => heard.includes('READY=1'));
+    expect(heard.replaceAll('BARRIER=1\n', '')).toBe('waiting\nREADY=1\n');
+    relay.child.kill('SIGTERM');
+    expect(await relay.ended).toMatchObject({
+      code: 0,
+      error: expect.not.stringContaining('could not be told') as string,
+    });
+  },
+);
+
+test('the invite is shown as a code at a terminal, and nowhere else', async () => {
+  const { child, ended } = run(['--host', '127.0.0.1', '--port', '0', '--data', temporaryFolder()]);
+  let printed = '';
+  child.stdout!.on('data', (text) => (printed += String(text)));
+  await until(() => printed.includes('signet://join?'));
+  child.kill('SIGTERM');
+  expect((await ended).out).not.toContain('█');
+  const screen = openScreen(
+    ['relay/index.ts', '--host', '127.0.0.1', '--port', '0', '--data', temporaryFolder()],
+    200,
+    60,
+  );
+  await until(async () => (await screen.lines()).some((line) => line.includes('█')));
+  screen.type('\u0003');
+  expect(await screen.exit).toBe(0);
 });
