@@ -97,11 +97,13 @@ check 'two console clients chat through a relay' '"text":"Hello Bob"' 0 as_user 
   npm run --silent relay -- --json --port 17443 --data ~/relay >~/relay.log 2>~/relay.err & relay=$!
   until [ -s ~/relay.log ]; do sleep 0.2; done
   export SIGNET_INVITE=$(sed "s/.*\"invite\":\"//; s/\".*//" ~/relay.log)
-  (sleep 8; echo "{\"do\":\"quit\"}") | npm run --silent chat -- --profile ~/bob --name bob --json >~/bob.log &
-  until grep -q online ~/bob.log; do sleep 0.2; done
-  (echo "{\"do\":\"send\",\"to\":\"bob\",\"text\":\"Hello Bob\"}"; sleep 5; echo "{\"do\":\"quit\"}") |
+  heard() { timeout 90 sh -c "until grep -q \"\$1\" $2 2>/dev/null; do sleep 0.2; done" sh "$1"; }
+  { heard Hello ~/bob.log; echo "{\"do\":\"quit\"}"; } | npm run --silent chat -- --profile ~/bob --name bob --json >~/bob.log &
+  bob=$!
+  heard online ~/bob.log
+  { echo "{\"do\":\"send\",\"to\":\"bob\",\"text\":\"Hello Bob\"}"; heard Hello ~/bob.log; echo "{\"do\":\"quit\"}"; } |
     npm run --silent chat -- --profile ~/alice --name alice --json >~/alice.log
-  wait %2; kill $relay; grep message ~/bob.log'
+  wait $bob; kill $relay; grep message ~/bob.log'
 check 'npm start without a display shows the demonstration' 'there is no display|no display here' 0 as_user 'npm start'
 
 say 'An ordinary user, with a display'

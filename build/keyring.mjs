@@ -13,7 +13,7 @@ const WRONG_PASSWORD = 77;
 /** Of the inner program. What the services of the session write to standard output and error belongs to nobody. */
 const [PASSWORD_FD, OUTPUT_FD, ERROR_FD] = [3, 4, 5];
 /** Unlocking takes milliseconds; a service that is just starting is asked again. */
-const [ASKED_AGAIN, PAUSE_MS] = [50, 100];
+const [ASKED_AGAIN, LOCK_TRIES, PAUSE_MS] = [50, 100, 100];
 
 const isSet = (name) => Boolean(process.env[name]);
 const hasDisplay = isSet('DISPLAY') || isSet('WAYLAND_DISPLAY');
@@ -23,6 +23,7 @@ const keyringFile = join(dataHome, 'keyrings', 'login.keyring');
  * keyring services on one file would each overwrite what the other has saved. */
 const addressFolder = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'signet');
 const addressFile = join(addressFolder, 'keyring-session');
+const lockFolder = join(addressFolder, 'keyring-lock');
 
 /** https://specifications.freedesktop.org/secret-service: whether a collection is locked.
  * @param collection "aliases/default" or "collection/login" @param address of the bus
@@ -143,28 +144,56 @@ function failInside(sentence) {
   return process.exit(1);
 }
 
-/** Within the session: unlocks the keyring, or creates it, then runs the program. */
-async function runInside(step) {
+const pause = () => new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+
+/** Two that start at the same moment must not both unlock the file. What a program has left that was killed while it held
+ * the lock, is taken over after a while. */
+async function lockKeyring() {
+  mkdirSync(addressFolder, { recursive: true, mode: 0o700 });
+  for (let left = LOCK_TRIES; left > 0; left--) {
+    try {
+      mkdirSync(lockFolder);
+      return;
+    } catch (error) {
+      if (error.code !== 'EEXIST') throw error;
+    }
+    await pause();
+  }
+}
+
+const unlockKeyring = () => rmSync(lockFolder, { recursive: true, force: true });
+
+/** @returns the address of the bus with the open keyring */
+async function openKeyring() {
   const input = readFileSync(PASSWORD_FD);
-  // In place of a service that waits for somebody at a desktop to unlock it.
+  const there = sharedAddress();
+  if (there) return there;
+  // Instead of a service that waits for somebody at a desktop to unlock it.
   const options = ['--replace', '--unlock', '--components=secrets'];
   const { status } = spawnSync('gnome-keyring-daemon', options, {
     input,
     stdio: ['pipe', 'ignore', 'ignore'],
   });
-  if (status !== 0) failInside('GNOME Keyring could not be started. Is the package gnome-keyring installed?');
+  if (status !== 0)
+    throw new Error('GNOME Keyring could not be started. Is the package gnome-keyring installed?');
   // Asked too early, the bus would start a second one.
-  for (let left = ASKED_AGAIN; left > 0 && !hasService(); left--) {
-    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
-  }
+  for (let left = ASKED_AGAIN; left > 0 && !hasService(); left--) await pause();
   const after = isLocked('collection/login');
-  if (after === undefined) failInside('GNOME Keyring was started, but does not answer. Try again.');
-  if (after) process.exit(WRONG_PASSWORD);
+  if (after === undefined) throw new Error('GNOME Keyring was started, but does not answer. Try again.');
+  if (after) return undefined;
   const own = process.env.DBUS_SESSION_BUS_ADDRESS ?? '';
-  mkdirSync(addressFolder, { recursive: true, mode: 0o700 });
   writeFileSync(addressFile, own, { mode: 0o600 });
-  const [program, ...args] = step;
-  const child = spawn(program, args, { stdio: ['inherit', OUTPUT_FD, ERROR_FD] });
+  return own;
+}
+
+/** Within the session: unlocks the keyring, or creates it, then runs the program. */
+async function runInside([program, ...args]) {
+  await lockKeyring();
+  const address = await openKeyring().finally(unlockKeyring);
+  if (address === undefined) process.exit(WRONG_PASSWORD);
+  const own = process.env.DBUS_SESSION_BUS_ADDRESS;
+  const env = { ...process.env, DBUS_SESSION_BUS_ADDRESS: address };
+  const child = spawn(program, args, { stdio: ['inherit', OUTPUT_FD, ERROR_FD], env });
   for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   // The terminal sends this one to the program itself.
   process.on('SIGINT', () => {});
@@ -177,5 +206,5 @@ async function runInside(step) {
 }
 
 if (process.argv[1] === import.meta.filename) {
-  await runInside(process.argv.slice(2)).catch((error) => failInside(String(error)));
+  await runInside(process.argv.slice(2)).catch((error) => failInside(error.message));
 }

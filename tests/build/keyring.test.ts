@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
-import { startProcess } from '../cli/clients.ts';
+import { type Client, heard, startProcess } from '../cli/clients.ts';
 import { openScreen, type Screen } from '../cli/screen.ts';
 import { openRelay, temporaryFolder, until } from '../town.ts';
 
@@ -118,6 +118,19 @@ test.runIf(process.platform === 'linux')('without a terminal the password comes 
   // Nothing but the client's own lines, so that a script can read them.
   for (const line of first.out.trim().split('\n')) expect(JSON.parse(line)).toHaveProperty('event');
   expect(first.error).toBe('');
+  // Started at the same moment, they share one keyring, and each finds its keys in it again.
+  const names = ['bob', 'carol', 'dave'];
+  const start = (name: string, folder: string): Client =>
+    startProcess(
+      [...CHAT, '--json', '--profile', join(home, folder), '--name', name],
+      loggedIn(home, { SIGNET_INVITE: relay.invite, ...named }),
+    );
+  for (let i = 0; i < 2; i++) {
+    const clients = names.map((name) => start(name, name));
+    for (const client of clients) await heard(client, { event: 'connection', state: 'online' });
+    for (const client of clients) client.type('{"do":"quit"}\n');
+    for (const client of clients) expect(await client.exit, client.output() + client.errors()).toBe(0);
+  }
   writeFileSync(file, 'another\n');
   expect(await chat(named)).toMatchObject({
     code: 1,
