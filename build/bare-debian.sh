@@ -10,8 +10,11 @@ work=$(mktemp -d)
 debian=$work/debian
 passed=0
 failed=0
+# Nobody else's: what is left running of this user is ended.
+uid=61234
 
 cleanup() {
+  pkill -KILL -u $uid
   for mount in dev/shm dev/pts dev proc; do
     umount "$debian/$mount" 2>/dev/null || umount --lazy "$debian/$mount" 2>/dev/null
   done
@@ -39,7 +42,7 @@ check() {
 # Within the Debian, with little in the environment, as a login has it.
 as_root() { chroot "$debian" env -i HOME=/root PATH="$path" LANG=C.UTF-8 "${more[@]}" bash -c "cd ~/signet && $1"; }
 as_user() {
-  chroot "$debian" setpriv --reuid=1000 --regid=1000 --clear-groups \
+  chroot "$debian" setpriv --reuid=$uid --regid=$uid --clear-groups \
     env -i HOME=/home/user PATH="$path" LANG=C.UTF-8 "${more[@]}" bash -c "cd ~/signet && $1"
 }
 more=()
@@ -48,7 +51,7 @@ path=/opt/node/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 say 'A bare Debian'
 mirror=$(grep -rhoE '(URIs: *|^deb (\[[^]]*\] *)?)https?://[^ ]+' /etc/apt/sources.list /etc/apt/sources.list.d 2>/dev/null |
   grep -oE 'https?://[^ ]+/debian/?$' | head -n 1)
-debootstrap --variant=minbase --include=ca-certificates bookworm "$debian" "$mirror" >"$work/debootstrap.log" 2>&1 ||
+debootstrap --variant=minbase --include=ca-certificates bookworm "$debian" ${mirror:+"$mirror"} >"$work/debootstrap.log" 2>&1 ||
   { tail -n 5 "$work/debootstrap.log"; exit 1; }
 for file in /etc/apt/apt.conf.d/*proxy* /etc/resolv.conf /etc/hosts; do
   [ -e "$file" ] && cp -L "$file" "$debian$file"
@@ -68,7 +71,7 @@ chmod 755 "$debian/opt/node/bin/npm"
 for file in ~/.npmrc /etc/npmrc "$(npm config get globalconfig)"; do
   [ -f "$file" ] && cp "$file" "$debian/root/.npmrc" && break
 done
-chroot "$debian" useradd --create-home --uid 1000 --shell /bin/bash user
+chroot "$debian" useradd --create-home --uid $uid --shell /bin/bash user
 for home in root home/user; do
   mkdir -p "$debian/$home/signet"
   git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$debian/$home/signet"
@@ -103,7 +106,8 @@ check 'two console clients chat through a relay' '"text":"Hello Bob"' 0 as_user 
   heard online ~/bob.log
   { echo "{\"do\":\"send\",\"to\":\"bob\",\"text\":\"Hello Bob\"}"; heard Hello ~/bob.log; echo "{\"do\":\"quit\"}"; } |
     npm run --silent chat -- --profile ~/alice --name alice --json >~/alice.log
-  wait $bob; kill $relay; grep message ~/bob.log'
+  wait $bob; grep message ~/bob.log'
+pkill -KILL -u $uid
 check 'npm start without a display shows the demonstration' 'there is no display|no display here' 0 as_user 'npm start'
 
 say 'An ordinary user, with a display'
