@@ -36,7 +36,9 @@ class Pasting extends Transform {
       this.#rest = this.#rest.slice(at + mark.length);
       this.#isPasting = !this.#isPasting;
     }
-    const piece = beginningOfMark(this.#rest);
+    const piece = this.#isPasting
+      ? /\r?$/.exec(this.#rest)![0] || beginningOf(PASTE.end, this.#rest)
+      : beginningOf(PASTE.begin, this.#rest);
     this.#give(this.#rest.slice(0, this.#rest.length - piece.length));
     this.#rest = piece;
     done();
@@ -47,11 +49,13 @@ class Pasting extends Transform {
   }
 }
 
-/** A mark may come in two pieces. A lone Escape is a key. @returns the end of the text that may be the first piece */
-function beginningOfMark(text: string): string {
-  for (let length = PASTE.begin.length - 1; length > 1; length--) {
-    const end = text.slice(-length);
-    if (end.length === length && [PASTE.begin, PASTE.end].some((mark) => mark.startsWith(end))) return end;
+/** A mark may come in two pieces. @returns the end of the text that may be the first piece of this one */
+function beginningOf(mark: string, text: string): string {
+  // Outside a paste a lone Escape is a key, which can't wait.
+  const shortest = mark === PASTE.begin ? 2 : 1;
+  for (let length = mark.length - 1; length >= shortest; length--) {
+    const piece = mark.slice(0, length);
+    if (text.endsWith(piece)) return piece;
   }
   return '';
 }

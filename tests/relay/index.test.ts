@@ -7,6 +7,7 @@ import { dial } from '../../main/messenger/dial.ts';
 import { decodeInvite } from '../../protocol/invite.ts';
 import { everywhere, reachableAddresses } from '../../relay/addresses.ts';
 import { temporaryFolder, until } from '../town.ts';
+import { openScreen } from '../cli/screen.ts';
 import { listening, run } from './program.ts';
 import { alice, Wire } from './wire.ts';
 
@@ -24,7 +25,8 @@ test('--help and --version answer on standard output', async () => {
 
 test.for([
   [['--nonsense'], 'unknown option'],
-  [['extra'], 'too many arguments'],
+  [['extra'], "unknown command 'extra'"],
+  [['serve', 'extra'], 'too many arguments'],
   [['--port', '65536'], '0 to 65535'],
   [['--port', 'http'], '0 to 65535'],
   [['--port', '-1'], '0 to 65535'],
@@ -62,18 +64,24 @@ test.runIf(process.platform === 'linux')('output that finds no room is a failure
   }
 });
 
-test('prints the invite for people, with a code to scan', async () => {
+test('prints the invite for people, with a code to scan at a terminal alone', async () => {
   const addresses = ['chat.example.org:7443', '[2001:db8::1]:7443'];
-  const args = ['--data', 'data', '--host', '127.0.0.1', '--port', '0', '--log-level', 'silent'];
-  const { child, ended } = run([...args, ...addresses.flatMap((address) => ['--address', address])]);
+  const args = ['--host', '127.0.0.1', '--port', '0', '--log-level', 'silent'];
+  args.push(...addresses.flatMap((address) => ['--address', address]));
+  const { child, ended } = run(['--data', 'data', ...args]);
   let out = '';
   child.stdout!.on('data', (data) => (out += String(data)));
-  await until(() => out.includes('▄▄▄'));
+  await until(() => out.includes('signet://'));
   child.kill('SIGTERM');
   const result = await ended;
   expect(result).toMatchObject({ code: 0, error: '' });
+  expect(result.out).not.toMatch(/[▄▀█]/);
   const invite = /signet:\/\/\S+/.exec(result.out)?.[0] ?? '';
   expect(decodeInvite(invite).relays).toEqual(addresses);
+
+  const screen = openScreen(['relay/index.ts', '--data', temporaryFolder(), ...args], 400, 60);
+  await until(async () => (await screen.lines()).some((line) => line.includes('signet://')));
+  await until(async () => (await screen.lines()).filter((line) => /[▄▀█]/.test(line)).length > 20);
 });
 
 test.for(['SIGTERM', 'SIGINT'] as const)('%s closes it cleanly, with clients connected', async (signal) => {
