@@ -1,13 +1,14 @@
 // A relay on which bob's name has gone to somebody else since a console client came to know him.
 import { removeUser } from '../../relay/admin-queries.ts';
+import type { Messenger } from '../../main/messenger/messenger.ts';
 import { openDatabase } from '../../relay/database.ts';
 import { arrive, openRelay, type TestRelay, until } from '../town.ts';
 import { type Client, plain } from './clients.ts';
 
-/** @param start starts alice's client @returns it, online again, with the fingerprints of both bobs */
+/** @param start starts alice's client @returns it, online again, the new bob, and the fingerprints of both */
 export async function withAnotherBob(
   start: (relay: TestRelay) => Client,
-): Promise<{ alice: Client; known: string; fingerprint: string }> {
+): Promise<{ alice: Client; other: Messenger; known: string; fingerprint: string }> {
   const relay = await openRelay();
   const bob = await arrive('bob', relay);
   const alice = start(relay);
@@ -23,5 +24,5 @@ export async function withAnotherBob(
   const again = await openRelay({ data: relay.data, port: relay.port });
   const other = await arrive('bob', again);
   await until(() => plain(alice).slice(seen).includes('online'));
-  return { alice, known: bob.fingerprint, fingerprint: other.fingerprint };
+  return { alice, other, known: bob.fingerprint, fingerprint: other.fingerprint };
 }
