@@ -82,7 +82,14 @@ export async function arrive(
   return person;
 }
 
+/** Within the guard of a whole test (vitest.config.ts), so that a failure says what was waited for. */
+const UNTIL_MS = 8 * 60_000;
+
 /** Waits until something holds; the test's own time limit is the only one. */
 export async function until(holds: () => unknown): Promise<void> {
-  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 5));
+  const end = Date.now() + UNTIL_MS;
+  while (!(await holds())) {
+    if (Date.now() > end) throw new Error(`Waited ${UNTIL_MS / 60_000} minutes for: ${String(holds)}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
 }

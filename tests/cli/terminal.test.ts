@@ -121,6 +121,8 @@ test('a new profile is asked for its invite and its name, for another name if th
   );
   await shown('Your name:');
   screen.type('alicia\r');
+  // Somebody new can only be written to while online.
+  await until(async () => (await screen.lines()).includes('-- online --'));
   await shown('To whom?');
   screen.type('Bob\r');
   await shown('alicia to bob:');

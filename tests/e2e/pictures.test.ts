@@ -49,9 +49,14 @@ async function shoot(
   await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
   await page.setViewportSize(size);
   await page.evaluate('document.fonts.ready.then(() => undefined)');
-  const hidden = Number(await page.evaluate(HIDDEN));
-  await page.setViewportSize({ ...size, height: size.height + hidden });
-  await expect.poll(() => page.evaluate(HIDDEN), { message: `${name} is cut off`, timeout: 10_000 }).toBe(0);
+  let { height } = size;
+  const grow = async (): Promise<number> => {
+    const hidden = Number(await page.evaluate(HIDDEN));
+    height += hidden;
+    await page.setViewportSize({ ...size, height });
+    return hidden;
+  };
+  await expect.poll(grow, { message: `${name} is cut off` }).toBe(0);
   expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth'), name).toBe(0);
   const ports = (await page.locator('body').innerText()).match(/(?<=[\d\]]:)\d{4,5}\b/g) ?? [];
   if (isForDocs) expect(new Set(ports)).toEqual(new Set(ports.length > 0 ? [String(DEFAULT_PORT)] : []));
