@@ -85,7 +85,7 @@ export async function arrive(
 /** Within the guard of a whole test (vitest.config.ts), so that a failure says what was waited for. */
 const UNTIL_MS = 8 * 60_000;
 
-/** Waits until something holds; the test's own time limit is the only one. */
+/** Waits until something holds. @throws Error that says what it waited for, after UNTIL_MS */
 export async function until(holds: () => unknown): Promise<void> {
   const end = Date.now() + UNTIL_MS;
   while (!(await holds())) {
