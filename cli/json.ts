@@ -5,6 +5,7 @@ import { Failure } from '../protocol/failures.ts';
 import type { MessageRow } from '../main/messenger/messages.ts';
 import type { Messenger } from '../main/messenger/messenger.ts';
 import { type Command, parseCommand } from './commands.ts';
+import { onceConnected } from './connecting.ts';
 import { offeredBy, safetyNumberOf } from './slash-commands.ts';
 
 /** How long the end of input waits for the outbox to empty, milliseconds. */
@@ -93,12 +94,14 @@ async function obey(
   const ref = 'ref' in command && command.ref !== undefined ? { ref: command.ref } : {};
   try {
     if (command.do === 'send') {
-      const { id } = await messenger.send(command.to, command.text);
+      const { id } = await onceConnected(messenger, () => messenger.send(command.to, command.text));
       print(output, { event: 'queued', id, ...ref });
     } else if (command.do === 'read') {
       messenger.markRead(command.with);
     } else if (command.do === 'verify') {
-      const { digits, fingerprint } = await safetyNumberOf(messenger, command.with);
+      const { digits, fingerprint } = await onceConnected(messenger, () =>
+        safetyNumberOf(messenger, command.with),
+      );
       if (command.compared !== undefined) {
         if (command.compared !== digits) throw new Failure('command-invalid', DIFFERENT);
         messenger.markCompared(command.with, fingerprint);

@@ -3,6 +3,7 @@ import { styleText } from 'node:util';
 import { Failure } from '../protocol/failures.ts';
 import type { MessageRow, OpenedMessage } from '../main/messenger/messages.ts';
 import type { Messenger } from '../main/messenger/messenger.ts';
+import { onceConnected } from './connecting.ts';
 import type { Lines } from './lines.ts';
 import { type Conversation, HELP, slashCommands } from './slash-commands.ts';
 
@@ -84,12 +85,13 @@ export async function converse(
     if (word === '') return;
     if (!line.startsWith('/') || line.startsWith('//')) {
       const text = line.replace(/^\/\//, '/');
-      if (conversation.to) await messenger.send(conversation.to, text);
+      const { to } = conversation;
+      if (to) await onceConnected(messenger, () => messenger.send(to, text));
       else await slashCommands['to']!.run(conversation, text);
     } else if (word === '/help') {
       print(HELP);
     } else if (Object.hasOwn(slashCommands, word.slice(1))) {
-      await slashCommands[word.slice(1)]!.run(conversation, argument);
+      await onceConnected(messenger, () => slashCommands[word.slice(1)]!.run(conversation, argument));
     } else {
       throw new Failure('command-invalid', `There is no ${harmless(word)}. /help shows what there is.`);
     }

@@ -22,6 +22,33 @@ test('a text may hold the two characters at which some readers of lines would en
   expect(bob.output()).toContain('one\\u2028two\\u2029three');
 });
 
+test('a script that begins with a message to somebody new, and ends there, has sent it', async () => {
+  const relay = await openRelay();
+  const bob = start('bob', relay);
+  await heard(bob, { event: 'connection', state: 'online' });
+  const alice = start('alice', relay);
+  for (const text of ['one', 'two']) tell(alice, { do: 'send', to: 'bob', text });
+  tell(alice, { do: 'verify', with: 'bob' });
+  alice.end();
+  expect(await alice.exit).toBe(0);
+  await heard(bob, { event: 'message', text: 'two' });
+  const texts = events(bob).filter(({ event }) => event === 'message');
+  expect(texts.map(({ text }) => text)).toEqual(['one', 'two']);
+  expect(events(alice).filter(({ event }) => event === 'failure')).toEqual([]);
+  expect(events(alice).filter(({ event }) => event === 'safetyNumber')).toHaveLength(1);
+});
+
+test('without a relay it is told at once that nobody new can be written to', async () => {
+  const relay = await openRelay();
+  await relay.close();
+  const alice = start('alice', relay);
+  await heard(alice, { event: 'connection', state: 'connecting' });
+  tell(alice, { do: 'send', to: 'bob', text: 'Hello' });
+  expect(await heard(alice, { event: 'failure', code: 'offline' })).toMatchObject({
+    text: 'There is no connection to the relay, and bob is not known yet. Try later.',
+  });
+});
+
 test('two scripts chat, and each is told what it asked for', async () => {
   const relay = await openRelay();
   const [alice, bob] = [start('alice', relay), start('bob', relay)];
