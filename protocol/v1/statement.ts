@@ -52,3 +52,13 @@ export function decodeStatement<Fields>(
   if (tlvs.some(({ tag }) => isCritical(tag) && !known.includes(tag))) throw new Malformed(label);
   return { fields, tlvs: tlvs.filter(({ tag }) => known.includes(tag)) };
 }
+
+/** The label that a statement starts with, known or not; undefined if there is none. */
+export function readLabel(bytes: Buffer): string | undefined {
+  try {
+    return new Reader(bytes, 'statement').text(64);
+  } catch (error) {
+    if (error instanceof Malformed) return undefined;
+    throw error;
+  }
+}
