@@ -81,3 +81,43 @@ test('a part fails that does not say why: by its exit code, without a test, with
   );
   expect(lines.at(-1)).toBe('9 passed, 4 failed');
 });
+
+test('what failed is told once more before the sum, with its place and its message', () => {
+  const report = join(temporaryFolder(), 'report.json');
+  const said = {
+    numPassedTests: 1,
+    numFailedTests: 1,
+    testResults: [
+      {
+        name: '/a/first.test.ts',
+        status: 'failed',
+        message: '',
+        assertionResults: [
+          { status: 'passed', fullName: 'holds', failureMessages: [] },
+          {
+            status: 'failed',
+            fullName: 'a town stands',
+            failureMessages: [`Error: it fell\n${'    at somewhere\n'.repeat(60)}at the very end`],
+          },
+        ],
+      },
+      { name: '/a/second.test.ts', status: 'failed', message: 'does not load', assertionResults: [] },
+      { name: '/a/third.test.ts', status: 'passed', message: '', assertionResults: [] },
+    ],
+  };
+  const { lines } = runParts([
+    {
+      name: 'tests',
+      script: `
+        (await import('node:fs')).writeFileSync(${JSON.stringify(report)}, ${JSON.stringify(JSON.stringify(said))});
+        process.exit(1);`,
+      report,
+    },
+  ]);
+  const text = lines.join('\n');
+  expect(text).toContain('Failed in tests: /a/first.test.ts: a town stands\n    Error: it fell\n');
+  expect(text).toContain('Failed in tests: /a/second.test.ts\n    does not load\n');
+  expect(text).not.toContain('the very end');
+  expect(text).not.toContain('third');
+  expect(lines.at(-1)).toBe('1 passed, 1 failed');
+});
