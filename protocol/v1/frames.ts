@@ -70,6 +70,8 @@ export const frameTypes = {
   acknowledge: 12,
   failure: 13,
 } as const satisfies Record<FrameType, number>;
+/** What has no answer. A failure answers a request, or tells on its own why the relay closes. */
+const pushes: ReadonlySet<FrameType> = new Set(['accepted', 'deliver', 'acknowledge']);
 const typesByNumber = new Map(
   Object.entries(frameTypes).map(([name, number]) => [number as number, name as FrameType]),
 );
@@ -83,6 +85,8 @@ export function decodeFrame(bytes: Buffer): Frame | UnknownFrame {
   const type = typesByNumber.get(reader.u8());
   const number = reader.u32();
   if (!type) return { type: 'unknown', request: number };
+  const isPush = number === 0;
+  if (type !== 'failure' && isPush !== pushes.has(type)) throw reader.malformed();
   const { read, tagged } = codecs[type] as Codec<object>;
   const body = read(reader);
   const tlvs = readTlvs(reader);

@@ -13,7 +13,7 @@ import { networkOf, openRoom } from '../office.ts';
 import { Connection } from './connection.ts';
 import { Connections, type RelayContext } from './context.ts';
 import { Mailboxes } from './mailboxes.ts';
-import { MAILBOX_LIFETIME_MS } from './publishing.ts';
+import { MAILBOX_LIFETIME_MS } from '../../protocol/v1/prekey.ts';
 import { SCHEMA } from './schema.ts';
 import { SqliteMessages } from './sqlite-messages.ts';
 import { SqliteUsers } from './sqlite-users.ts';

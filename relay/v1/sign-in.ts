@@ -4,9 +4,10 @@ import { type DeviceList, firstList, versionOf } from '../../protocol/v1/devices
 import type { Address } from '../../protocol/v1/envelope.ts';
 import type { FrameOf } from '../../protocol/v1/frames.ts';
 import { fingerprintOf, sha256, verifyOnce } from '../../protocol/v1/key.ts';
+import { CLOCK_TOLERANCE_MS } from '../../protocol/v1/prekey.ts';
 import { loginStatement, registerStatement } from '../../protocol/v1/sign-in.ts';
 import type { Signed } from '../../protocol/v1/statement.ts';
-import { applyStatements, assertNewer, checkPrekey, CLOCK_TOLERANCE_MS } from './publishing.ts';
+import { applyStatements, assertNewer, checkPrekey } from './publishing.ts';
 import { Refusal } from './refusal.ts';
 import type { UserStore } from './stores.ts';
 

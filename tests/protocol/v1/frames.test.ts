@@ -32,6 +32,12 @@ test.each(frames.good)('refused, a byte shorter or longer: $name', ({ bytes }) =
   expect(() => decodeFrame(whole.subarray(0, -1))).toThrow(Malformed);
 });
 
+test('8,000 positions fit into a frame', () => {
+  const frame: Frame = { type: 'acknowledge', request: 0, positions: Array.from({ length: 8000 }, () => 7) };
+  expect(encodeFrame(frame)).toHaveLength(64_007);
+  expect(decodeFrame(encodeFrame(frame))).toEqual(frame);
+});
+
 test('a malformed frame still tells which request it was, if it has one', () => {
   expect(requestOf(Buffer.of(1, 0, 0, 1, 0))).toBe(256);
   expect(requestOf(Buffer.of(1, 0, 0, 1))).toBe(0);

@@ -1,10 +1,10 @@
 // What devices sign: prekeys, sign-ins; and that a signature for one purpose never serves for another.
 import { expect, test } from 'vitest';
 import { decodeContent } from '../../../protocol/v1/content.ts';
-import { decodeDeviceChange } from '../../../protocol/v1/devices.ts';
+import { decodeDeviceChange, firstList } from '../../../protocol/v1/devices.ts';
 import { decodeEnvelope, signedEnvelope } from '../../../protocol/v1/envelope.ts';
 import { verifyOnce } from '../../../protocol/v1/key.ts';
-import { decodePrekey, encodePrekey, type Prekey } from '../../../protocol/v1/prekey.ts';
+import { acceptPrekey, decodePrekey, encodePrekey, type Prekey } from '../../../protocol/v1/prekey.ts';
 import { loginStatement, registerStatement } from '../../../protocol/v1/sign-in.ts';
 import { labels, type Signed } from '../../../protocol/v1/statement.ts';
 import { modulusOf } from '../../vectors/v1/keys.ts';
@@ -18,13 +18,11 @@ import {
   signIn,
 } from '../../vectors/v1/vectors.ts';
 import { flipBit } from '../../vectors/v1/envelopes.ts';
+import { CREATED } from '../../vectors/v1/statements.ts';
 
-/** A prekey as its recipient takes it. */
-function taken({ bytes, signature }: Signed): Prekey {
-  const prekey = decodePrekey(bytes);
-  if (!verifyOnce(modulusOf('bob'), signature, bytes)) throw new Error('the signature is wrong');
-  return prekey;
-}
+/** A prekey as its recipient takes it, at the time of the vectors. */
+const taken = (signed: Signed): Prekey =>
+  acceptPrekey(signed, { user: 'bob', list: firstList(modulusOf('bob')), now: CREATED });
 
 test.each(prekeys.good)('a prekey $name', ({ prekey, signed }) => {
   expect(inHex(taken(signedOf(signed)))).toEqual(prekey);

@@ -11,10 +11,9 @@ import {
   type FrameOf,
   type FrameType,
 } from '../../../protocol/v1/frames.ts';
-import { encodePrekey, type Prekey, SIGNED_PREKEY } from '../../../protocol/v1/prekey.ts';
+import { encodePrekey, type Prekey, PREKEY_LIFETIME_MS, SIGNED_PREKEY } from '../../../protocol/v1/prekey.ts';
 import { loginStatement, registerStatement } from '../../../protocol/v1/sign-in.ts';
 import type { Signed } from '../../../protocol/v1/statement.ts';
-import { PREKEY_LIFETIME_MS } from '../../../relay/v1/publishing.ts';
 import { openSqlite, type Relay, type RelayOptions, startRelay } from '../../../relay/v1/server.ts';
 import { afterwards, temporaryFolder } from '../../town.ts';
 import { anyModulus, identityOf, type KeyName, modulusOf, storedKeys } from '../../vectors/v1/keys.ts';

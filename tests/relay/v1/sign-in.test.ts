@@ -207,13 +207,16 @@ test('a prekey must be the own one, in time, not a signing key, and not older', 
   const relay = await openRelay();
   const client = await RawClient.signedIn(relay, alice);
   const refused = async (signed: ReturnType<typeof prekey>, detail: string): Promise<void> =>
-    expect(await client.publish(alice, [signed])).toMatchObject({ code: 'prekey-refused', detail });
+    expect(await client.publish(alice, [signed])).toMatchObject({
+      code: 'prekey-refused',
+      detail: expect.stringContaining(detail) as string,
+    });
   await refused(prekey({ ...alice, name: 'bob' }), 'it is of another user');
   await refused(prekey(alice, { identity: bob.address.identity }), 'it is of another user');
   await refused(prekey(alice, { device: 2 }), 'it is of another device');
   await refused(prekey(alice, { class: 2 }), 'it is of an unknown class');
   await refused(prekey(alice, { created: Date.now() + 2 * HOUR_MS }), 'its dates are wrong');
-  await refused(prekey(alice, { created: Date.now() - 38 * 24 * HOUR_MS }), 'its dates are wrong');
+  await refused(prekey(alice, { created: Date.now() - 38 * 24 * HOUR_MS }), 'it has expired');
   await refused(prekey(alice, { expires: Date.now() + HOUR_MS }), 'its dates are wrong');
   await refused(prekey(alice, { key: alice.modulus }), 'it is a signing key');
   await refused(
@@ -221,7 +224,7 @@ test('a prekey must be the own one, in time, not a signing key, and not older', 
     'its signature does not verify',
   );
   const { bytes, signature } = prekey(alice);
-  await refused({ bytes: bytes.subarray(0, -1), signature }, 'it is malformed');
+  await refused({ bytes: bytes.subarray(0, -1), signature }, 'not a valid signet/v1/prekey');
   const newer = prekey(alice, { created: Date.now() + 1000, key: anyModulus('newer') });
   expect(await client.publish(alice, [newer])).toMatchObject({ type: 'done' });
   expect(await client.publish(alice, [newer])).toMatchObject({ type: 'done' });

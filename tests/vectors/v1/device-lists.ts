@@ -44,6 +44,12 @@ export async function deviceLists(signers: Signers): Promise<DeviceVectors> {
   await next('alice2', 2, add(3, modulusOf('alice3')));
   await next('alice3', 3, { action: 'remove', number: 1 });
   await next('alice2', 2, add(4, modulusOf('alice4')));
+  // With a tag of the future that may be ignored; the device removes itself.
+  const tagged = Buffer.concat([
+    bytesOf(5, hashAfter(4), 3, { action: 'remove', number: 3 }),
+    Buffer.of(200, 0, 3, 1, 2, 3),
+  ]);
+  changes.push(await signedBy('alice3', tagged));
 
   const bad: BadChange[] = [];
   const refuse = async (
@@ -86,6 +92,16 @@ export async function deviceLists(signers: Signers): Promise<DeviceVectors> {
     { action: 'remove', number: 1 },
     {
       alter: (bytes) => Buffer.concat([bytes.subarray(0, -2), Buffer.of(3, 1)]),
+    },
+  );
+  await refuse(
+    'an unknown action, where a removal would do',
+    1,
+    'alice',
+    1,
+    { action: 'remove', number: 2 },
+    {
+      alter: (bytes) => Buffer.concat([bytes.subarray(0, -2), Buffer.of(3, 2)]),
     },
   );
   await refuse('an unknown critical tag', 0, 'alice', 1, add(2, key), {

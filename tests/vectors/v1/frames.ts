@@ -1,5 +1,5 @@
 // Frames: each type, with and without its tag, and what a reader must refuse or leave alone.
-import { u16, u32, u64, u8 } from '../../../protocol/bytes.ts';
+import { field, u16, u32, u64, u8 } from '../../../protocol/bytes.ts';
 import { encodeFrame, type Frame } from '../../../protocol/v1/frames.ts';
 import { encodeKey } from '../../../protocol/v1/key.ts';
 import type { Signed } from '../../../protocol/v1/statement.ts';
@@ -82,6 +82,14 @@ export function frames({ device, prekey, login, register, envelope, withRatchetK
     ['acknowledge', { type: 'acknowledge', request: 0, positions: [1, Number.MAX_SAFE_INTEGER] }],
     ['failure', { type: 'failure', request: 5, class: 'lookUp', code: 'unknown-device', detail: 'device 2' }],
     [
+      'failure that answers nothing',
+      { type: 'failure', request: 0, class: 'later', code: 'replaced', detail: '' },
+    ],
+    [
+      'failure with the longest code and detail',
+      { type: 'failure', request: 5, class: 'final', code: 'x'.repeat(64), detail: 'é'.repeat(250) },
+    ],
+    [
       'failure of a newer relay',
       { type: 'failure', request: 5, class: 'later', code: 'some-day', detail: '' },
     ],
@@ -92,10 +100,19 @@ export function frames({ device, prekey, login, register, envelope, withRatchetK
   const body = (type: number, ...parts: Buffer[]): Buffer => Buffer.concat([head(type, 9), ...parts]);
   const ignorable = Buffer.of(200, 0, 1, 7);
   const critical = Buffer.of(99, 0, 0);
+  const as = (request: number, frame: Buffer): Buffer =>
+    Buffer.concat([frame.subarray(0, 1), u32(request), frame.subarray(5)]);
+  const push = (type: number, ...parts: Buffer[]): Buffer => as(0, body(type, ...parts));
+  const failing = (code: string, detail: string): Buffer[] => [u8(1), field(code), field(detail)];
   good.push({
     name: 'hello with an unknown ignorable tag',
     frame: all[0]![1],
     bytes: Buffer.concat([bytesOf('hello'), ignorable]),
+  });
+  good.push({
+    name: 'send with an unknown ignorable tag behind the envelope',
+    frame: { type: 'send', request: 5, envelope },
+    bytes: Buffer.concat([body(9, envelope).fill(5, 4, 5), ignorable]),
   });
   return {
     good,
@@ -106,6 +123,7 @@ export function frames({ device, prekey, login, register, envelope, withRatchetK
         request: 9,
       },
       { name: 'a push of the future', bytes: head(99, 0), request: 0 },
+      { name: 'type 0', bytes: head(0, 9), request: 9 },
       { name: 'an upload, which this version reserves', bytes: head(32, 9), request: 9 },
       {
         name: 'an unknown critical tag',
@@ -145,13 +163,30 @@ export function frames({ device, prekey, login, register, envelope, withRatchetK
       { name: 'lookup: a name that is none', bytes: body(7, u8(0), u16(3), Buffer.from('Bob'), u32(0)) },
       { name: 'lookup: a name and a line feed', bytes: body(7, u8(0), u16(4), Buffer.from('bob\n'), u32(0)) },
       { name: 'lookup: an identity of 31 bytes', bytes: body(7, u8(1), u16(31), Buffer.alloc(31), u32(0)) },
-      { name: 'accepted: none', bytes: body(10, u16(0)) },
-      { name: 'accepted: request 0', bytes: body(10, u16(1), u32(0)) },
-      { name: 'acknowledge: position 0', bytes: body(12, u16(1), u64(0)) },
-      { name: 'acknowledge: position 2^53', bytes: body(12, u16(1), u64(2n ** 53n)) },
+      { name: 'accepted: none', bytes: push(10, u16(0)) },
+      { name: 'accepted: request 0', bytes: push(10, u16(1), u32(0)) },
+      { name: 'acknowledge: position 0', bytes: push(12, u16(1), u64(0)) },
+      { name: 'acknowledge: position 2^53', bytes: push(12, u16(1), u64(2n ** 53n)) },
       {
         name: 'acknowledge: 8,001 positions',
-        bytes: body(12, u16(8001), ...Array.from({ length: 8001 }, () => u64(1))),
+        bytes: push(12, u16(8001), ...Array.from({ length: 8001 }, () => u64(1))),
+      },
+      { name: 'deliver: position 0', bytes: push(11, u64(0), envelope) },
+      { name: 'acknowledge: a request', bytes: as(9, bytesOf('acknowledge')) },
+      { name: 'accepted: a request', bytes: as(9, bytesOf('accepted')) },
+      { name: 'deliver: a request', bytes: as(9, bytesOf('deliver')) },
+      { name: 'send: a push', bytes: as(0, bytesOf('send')) },
+      { name: 'done: a push', bytes: as(0, bytesOf('done')) },
+      {
+        name: 'send: an envelope of version 2',
+        bytes: body(9, Buffer.concat([u8(2), envelope.subarray(1)])),
+      },
+      { name: 'failure: no code', bytes: body(13, ...failing('', '')) },
+      { name: 'failure: a code of 65 characters', bytes: body(13, ...failing('x'.repeat(65), '')) },
+      { name: 'failure: a detail of 501 bytes', bytes: body(13, ...failing('busy', 'x'.repeat(501))) },
+      {
+        name: 'failure: a detail that is not UTF-8',
+        bytes: body(13, u8(1), field('busy'), field(Buffer.of(0xff))),
       },
       { name: 'failure: class 0', bytes: body(13, u8(0), u16(4), Buffer.from('busy'), u16(0)) },
       { name: 'failure: class 5', bytes: body(13, u8(5), u16(4), Buffer.from('busy'), u16(0)) },

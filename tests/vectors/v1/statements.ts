@@ -1,13 +1,13 @@
 // What devices sign besides envelopes and device lists: prekeys, logins, registrations.
 import { sign, type SigningKey } from '../../../main/messenger/rsa.ts';
 import { field, u16, u64, u8 } from '../../../protocol/bytes.ts';
-import { encodePrekey, type Prekey, SIGNED_PREKEY } from '../../../protocol/v1/prekey.ts';
+import { encodePrekey, type Prekey, PREKEY_LIFETIME_MS, SIGNED_PREKEY } from '../../../protocol/v1/prekey.ts';
 import { loginStatement, registerStatement, type SignIn } from '../../../protocol/v1/sign-in.ts';
 import { encodeStatement, labels, type Signed } from '../../../protocol/v1/statement.ts';
 import { identityOf, modulusOf, shortModulus } from './keys.ts';
 
-const CREATED = Date.UTC(2026, 10, 17);
-export const PREKEY_LIFETIME_MS = 37 * 24 * 60 * 60 * 1000;
+/** When the prekeys were made and are judged. */
+export const CREATED = Date.UTC(2026, 10, 17);
 
 export const bobsPrekey = (): Prekey => ({
   user: 'bob',
@@ -51,6 +51,11 @@ export async function prekeys(bob: SigningKey, mallory: SigningKey): Promise<Pre
         signed: await signed(change({ knownKinds: [] })),
       },
       {
+        name: 'made an hour from now, by a clock that is fast',
+        prekey: { ...prekey, created: created + 3_600_000, expires: expires + 3_600_000 },
+        signed: await signed(change({ created: created + 3_600_000, expires: expires + 3_600_000 })),
+      },
+      {
         name: 'with an unknown ignorable tag',
         prekey: { ...prekey, knownKinds: [] },
         signed: await signed(tagged(200, Buffer.from('some day'))),
@@ -65,6 +70,17 @@ export async function prekeys(bob: SigningKey, mallory: SigningKey): Promise<Pre
       {
         name: 'a name of two characters and a line feed',
         signed: await signed(raw('bo\n', created, expires, key)),
+      },
+      { name: 'of another name', signed: await signed(change({ user: 'bobby' })) },
+      { name: 'of another identity', signed: await signed(change({ identity: identityOf('mallory') })) },
+      { name: "of a device that isn't listed", signed: await signed(change({ device: 2 })) },
+      { name: 'a one-time prekey, which is reserved', signed: await signed(change({ class: 2 })) },
+      { name: "the owner's signing key", signed: await signed(change({ key: modulusOf('bob') })) },
+      { name: 'a day longer than others', signed: await signed(change({ expires: expires + 86_400_000 })) },
+      { name: 'a millisecond shorter', signed: await signed(change({ expires: expires - 1 })) },
+      {
+        name: 'made over an hour from now',
+        signed: await signed(change({ created: created + 3_600_001, expires: expires + 3_600_001 })),
       },
       { name: 'an expiry before the creation', signed: await signed(raw('bob', expires, created, key)) },
       { name: 'a key of 3,071 bits', signed: await signed(raw('bob', created, expires, shortModulus())) },
