@@ -45,7 +45,9 @@ function failuresOf({ testResults = [] }) {
     const failed = assertionResults.filter((result) => result.status === 'failed');
     // A file that doesn't load has a message of its own and no tests.
     if (failed.length === 0) return status === 'failed' ? [`${file}\n    ${indented(message)}`] : [];
-    return failed.map((test) => `${file}: ${test.fullName}\n    ${indented(test.failureMessages.join('\n'))}`);
+    return failed.map(
+      (test) => `${file}: ${test.fullName}\n    ${indented(test.failureMessages.join('\n'))}`,
+    );
   });
 }
 

@@ -23,7 +23,8 @@ export function splitAddress(address: string): { host: string; port: number } {
   const host = match?.[1] ?? match?.[2];
   const port = Number(match?.[3]);
   if (!host || host.length > 253) throw refuse(`"${address.slice(0, 80)}" is no host:port`);
-  if (port < 1 || port > 65535 || match![3] !== String(port)) throw refuse(`${port} is no port from 1 to 65535`);
+  if (port < 1 || port > 65535 || match![3] !== String(port))
+    throw refuse(`${port} is no port from 1 to 65535`);
   return { host, port };
 }
 
