@@ -131,6 +131,9 @@ class World {
     const answer = this.send(change);
     // Sent again unchanged, some day.
     if (isAnswerLost) return;
+    // A relay that lacks statements refuses what follows them: that says nothing about this one.
+    const isBehind = compareLists(device.real, this.relay.real) === 'rollback';
+    if (answer === 'refused' && isBehind) return this.lookUp(index);
     delete device.pending;
     this.lookUp(index);
     // The one that was added begins where the list is now.
