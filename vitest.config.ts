@@ -17,8 +17,8 @@ const common = {
 
 export default defineConfig({
   test: {
-    // One more than the smallest machines have cores: now and then a test waits.
-    maxWorkers: 3,
+    // Twice as many as the smallest machines have cores: tests that run programs and browsers wait most of the time.
+    maxWorkers: 4,
     projects: [
       { test: { ...common, name: 'crypto', include: crypto } },
       { test: { ...common, name: 'app', include: app } },

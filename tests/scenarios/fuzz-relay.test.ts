@@ -13,9 +13,9 @@ import { temporaryFolder, until } from '../town.ts';
 
 type Address = { port: number; key: Buffer };
 
-const STRANGERS = 1000;
+const STRANGERS = 300;
 const SAVAGES = 500;
-const INSIDERS = 30;
+const INSIDERS = 33;
 const FIRST_ID = 1_000_000;
 const insiders = [alice, bob, mallory];
 const someone = (): string =>
