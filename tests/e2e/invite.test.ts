@@ -108,6 +108,9 @@ test('a link that is opened while one is joining fills in the invite if that fai
   await openUrl(relay.invite);
   await page.getByRole('progressbar').waitFor({ state: 'hidden' });
   await expect.poll(() => page.getByLabel('Invite', { exact: true }).inputValue()).toBe(relay.invite);
+  // What came of the other invite says nothing about this one.
+  await page.getByText('is the right one.').waitFor();
+  expect(await page.getByText("can't be reached").count()).toBe(0);
   await page.getByRole('button', { name: 'Join' }).click();
   await page.getByText('You are alice').waitFor();
 });
