@@ -68,16 +68,30 @@ function sharedAddress() {
   return isLocked('collection/login', address) === false ? address : undefined;
 }
 
-/** Without echo. bash reads one character at a time: what is typed behind the password stays for the client. */
-function askAtTerminal(question) {
-  const script = 'IFS= read -rsp "$1" password && printf %s "$password"';
-  const { status, stdout } = spawnSync('bash', ['-c', script, 'bash', question], {
+/** Echo is off from before the first question until the end: read -s asks first, and would show what comes at once. */
+const WITHOUT_ECHO = `
+  saved=$(stty -g); trap 'stty "$saved"' EXIT; stty -echo
+  ask() { printf '%s' "$1" >&2; IFS= read -r answer || exit 1; echo >&2; }`;
+const ENTER = 'ask "Password of your keyring: "; printf %s "$answer"';
+const CHOOSE = `
+  while :; do
+    ask 'Choose a password for it: '; chosen=$answer
+    if [ -z "$chosen" ]; then echo 'An empty password protects nothing.' >&2; continue; fi
+    ask 'The same again: '
+    if [ "$answer" = "$chosen" ]; then break; fi
+    echo 'These two differ.' >&2
+  done
+  printf %s "$chosen"`;
+
+/** bash reads one character at a time: what is typed behind the password stays for the client. */
+function askAtTerminal(questions) {
+  const { status, stdout } = spawnSync('bash', ['-c', `${WITHOUT_ECHO}\n${questions}`], {
     stdio: ['inherit', 'pipe', 'inherit'],
     encoding: 'utf8',
   });
+  if (status === 0) return stdout;
   console.error();
-  if (status !== 0) process.exit(1);
-  return stdout;
+  return process.exit(1);
 }
 
 function fail(...lines) {
@@ -102,15 +116,9 @@ function askForPassword() {
       `Write the password into a file that only you can read, and name the file in ${PASSWORD_FILE}.`,
     );
   }
-  if (existsSync(keyringFile)) return askAtTerminal('Password of your keyring: ');
+  if (existsSync(keyringFile)) return askAtTerminal(ENTER);
   console.error('Signet keeps your keys in a keyring, and there is none here yet.');
-  for (;;) {
-    const chosen = askAtTerminal('Choose a password for it: ');
-    const isSame = chosen !== '' && chosen === askAtTerminal('The same again: ');
-    if (isSame) return chosen;
-    if (chosen === '') console.error('An empty password protects nothing.');
-    else console.error('These two differ.');
-  }
+  return askAtTerminal(CHOOSE);
 }
 
 /** Runs a program where keytar finds an open keyring; asks for its password if it has to.
