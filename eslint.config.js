@@ -17,8 +17,8 @@ const rooms = {
   renderer: ['preload/contract', 'protocol/failures'],
 };
 
-/** A pattern on the path as it is imported: ../../relay/server.ts */
-function zone(room) {
+/** A pattern on the path as it is imported: ../../relay/server.ts. @param depth how deep the files stand in an inner room */
+function zone(room, depth = 1) {
   const allowed = rooms[room];
   const closed = all
     .filter((other) => other !== room && !allowed.includes(other))
@@ -29,7 +29,7 @@ function zone(room) {
       return opened.length > 0 ? `${other}/(?!${opened.join('|')})` : `${other}/`;
     });
   // A room within a room doesn't see the outer one's own files either.
-  const outer = room.includes('/') ? '|^[.][.]/[^.]' : '';
+  const outer = room.includes('/') ? `|^(?:[.][.]/){${depth}}[^.]` : '';
   return {
     regex: `^(?:[.][.]/)+(?:${closed.join('|')})${outer}`,
     message: `${room}/ may import only from ${allowed.join('/, ') || 'nothing of ours'}.`,
@@ -158,6 +158,18 @@ export default defineConfig(
         {
           paths: [...libraries, { name: 'electron', message: 'The messenger runs without Electron, too.' }],
           patterns: [zone('main/messenger')],
+        },
+      ],
+    },
+  },
+  {
+    files: ['main/messenger/*/*.ts'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        {
+          paths: [...libraries, { name: 'electron', message: 'The messenger runs without Electron, too.' }],
+          patterns: [zone('main/messenger', 2)],
         },
       ],
     },

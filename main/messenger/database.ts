@@ -86,8 +86,9 @@ export class Database {
   readonly #file: string;
 
   /** Opens DIR/signet.sqlite, makes it when it is missing, and locks it for this process.
+   * @param schema each version's statements, which follow on those before it
    * @throws Failure `folder-unusable`, `folder-in-use`, `database-damaged`, `database-newer`, `disk-full` */
-  constructor(directory: string) {
+  constructor(directory: string, schema: readonly string[] = SCHEMA) {
     this.#file = join(directory, 'signet.sqlite');
     try {
       mkdirSync(directory, { recursive: true, mode: 0o700 });
@@ -99,26 +100,26 @@ export class Database {
       });
     }
     try {
-      this.#prepare();
+      this.#prepare(schema);
     } catch (error) {
       this.#database.close();
       throw this.#explain(error);
     }
   }
 
-  #prepare(): void {
+  #prepare(schema: readonly string[]): void {
     // EXCLUSIVE keeps a second client out of the profile. FULL on every open: what is acknowledged is on the disk.
     // secure_delete overwrites what is deleted; the write-ahead log is emptied by checkpoint().
     this.#database
       .exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
       PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON; PRAGMA secure_delete = ON;`);
     const version = Number(this.get('PRAGMA user_version')?.['user_version']);
-    if (version > SCHEMA.length) {
+    if (version > schema.length) {
       throw new Failure('database-newer', `${this.#file} was written by a newer Signet. Update this one.`);
     }
     this.transaction(() => {
-      for (const statements of SCHEMA.slice(version)) this.#database.exec(statements);
-      this.#database.exec(`PRAGMA user_version = ${SCHEMA.length}`);
+      for (const statements of schema.slice(version)) this.#database.exec(statements);
+      this.#database.exec(`PRAGMA user_version = ${schema.length}`);
     });
   }
 

@@ -21,6 +21,10 @@ export const sha256 = (bytes: Buffer): Buffer => hash('sha256', bytes, 'buffer')
 /** @returns SubjectPublicKeyInfo in DER, 422 bytes */
 export const spkiOf = (modulus: Buffer): Buffer => Buffer.concat([SPKI_BEGINNING, modulus, SPKI_END]);
 
+/** @param spki as spkiOf gave it @returns the modulus, 384 bytes */
+export const modulusOf = (spki: Buffer): Buffer =>
+  spki.subarray(SPKI_BEGINNING.length, SPKI_BEGINNING.length + MODULUS_BYTES);
+
 /** What names a key: SHA-256 of its SubjectPublicKeyInfo, 32 bytes. */
 export const fingerprintOf = (modulus: Buffer): Buffer => sha256(spkiOf(modulus));
 

@@ -1,0 +1,121 @@
+// What one device of a recipient has of a message. A message's state follows from its deliveries.
+import type { Database } from '../database.ts';
+
+/** In the order in which they may follow each other: a failed one may still turn out to have arrived. */
+const order = ['pending', 'sent', 'failed', 'delivered', 'read'] as const;
+export type DeliveryState = (typeof order)[number];
+export type Due = { message: number; contact: number; device: number; resends: number };
+
+export class Deliveries {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** @param due whether there was no key to seal to: it is sealed when there is */
+  add(message: number, contact: number, device: number, due: boolean): void {
+    this.#database.run(
+      `INSERT OR IGNORE INTO deliveries (message, contact, device, state, due) VALUES (?, ?, ?, 'pending', ?)`,
+      message,
+      contact,
+      device,
+      due ? 1 : 0,
+    );
+  }
+
+  /** Moves one forward, never back. @returns whether it has moved */
+  advance(message: number, contact: number, device: number, state: DeliveryState): boolean {
+    const lower = order.slice(0, order.indexOf(state));
+    return (
+      this.#database.run(
+        `UPDATE deliveries SET state = ? WHERE message = ? AND contact = ? AND device = ?
+           AND state IN (${lower.map((name) => `'${name}'`).join(', ')})`,
+        state,
+        message,
+        contact,
+        device,
+      ).changes > 0
+    );
+  }
+
+  /** One's own message by what its contact's devices have: the furthest of them; failed if all are. A message that was
+   * written on another computer has none here, and was sent there. */
+  stateOf(message: number): DeliveryState {
+    const states = this.#database
+      .all('SELECT state FROM deliveries WHERE message = ? AND contact != 0', message)
+      .map(({ state }) => state as DeliveryState);
+    for (const state of ['read', 'delivered', 'sent', 'pending', 'failed'] as const) {
+      if (states.includes(state)) return state;
+    }
+    return 'sent';
+  }
+
+  /** Who was to get it: contact and device. */
+  of(message: number): { contact: number; device: number; state: DeliveryState }[] {
+    return this.#database
+      .all('SELECT contact, device, state FROM deliveries WHERE message = ?', message)
+      .map((row) => row as { contact: number; device: number; state: DeliveryState });
+  }
+
+  /** A device can't open it: it is sealed again, unless that device has confirmed it.
+   * @returns whether it is due now */
+  requestAgain(message: number, contact: number, device: number): boolean {
+    return (
+      this.#database.run(
+        `UPDATE deliveries SET due = 1
+         WHERE message = ? AND contact = ? AND device = ? AND state IN ('pending', 'sent')`,
+        message,
+        contact,
+        device,
+      ).changes > 0
+    );
+  }
+
+  /** What is to be sealed for a contact's devices, oldest first. */
+  due(contact: number): Due[] {
+    return this.#database
+      .all(
+        'SELECT message, contact, device, resends FROM deliveries WHERE contact = ? AND due = 1 ORDER BY message',
+        contact,
+      )
+      .map((row) => row as Due);
+  }
+
+  /** Whose deliveries are due. */
+  dueContacts(): number[] {
+    return this.#database
+      .all('SELECT DISTINCT contact FROM deliveries WHERE due = 1')
+      .map(({ contact }) => contact as number);
+  }
+
+  /** It was sealed. @param isAgain whether that was not the first time */
+  settle({ message, contact, device }: Omit<Due, 'resends'>, isAgain: boolean): void {
+    this.#database.run(
+      'UPDATE deliveries SET due = 0, resends = resends + ? WHERE message = ? AND contact = ? AND device = ?',
+      isAgain ? 1 : 0,
+      message,
+      contact,
+      device,
+    );
+  }
+
+  /** The user sends a failed message again. */
+  revive(message: number, due: boolean): void {
+    this.#database.run(
+      `UPDATE deliveries SET state = 'pending', resends = 0, due = ? WHERE message = ? AND state = 'failed'`,
+      due ? 1 : 0,
+      message,
+    );
+  }
+
+  /** The device is gone: nothing is to be delivered to it. */
+  remove(message: number, contact: number, device: number): void {
+    this.#database.run(
+      'DELETE FROM deliveries WHERE message = ? AND contact = ? AND device = ?',
+      message,
+      contact,
+      device,
+    );
+  }
+}

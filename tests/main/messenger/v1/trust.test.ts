@@ -1,0 +1,157 @@
+// Identities and device lists that are not the known ones: nothing is sealed to them, and nothing is lost meanwhile.
+import { expect, test } from 'vitest';
+import { until } from '../../../town.ts';
+import { addDevice } from './another-device.ts';
+import { arrive, bringOnline, openPerson, openRelay, reopen, texts } from './people.ts';
+import { DatabaseSync } from 'node:sqlite';
+import { join } from 'node:path';
+import { cpSync } from 'node:fs';
+import { temporaryFolder } from '../../../town.ts';
+
+test('the invite pins whoever invites; a safety number is the same on both sides', async () => {
+  const relay = await openRelay();
+  const alice = await arrive('alice', relay);
+  const bob = await arrive('bob', { invite: alice.invite() });
+  expect(bob.contacts()).toMatchObject([{ name: 'alice', verified: 'invite', status: 'accepted' }]);
+  await bob.send('alice', 'I was invited');
+  await until(() => texts(alice).length === 1);
+  const [number, other] = await Promise.all([alice.safetyNumber('bob'), bob.safetyNumber('alice')]);
+  expect(number).toMatch(/^\d{60}$/);
+  expect(number).toBe(other);
+  alice.markCompared('bob', bob.fingerprint);
+  expect(alice.contacts()).toMatchObject([{ name: 'bob', verified: 'compared' }]);
+  expect(() => alice.markCompared('bob', alice.fingerprint)).toThrow(/safety number of bob has changed/);
+});
+
+test('another identity under a known name: nothing is sealed to it, what it writes waits until the user has decided', async () => {
+  const relay = await openRelay();
+  const [alice, bob] = await Promise.all([arrive('alice', relay), arrive('bob', relay)]);
+  await alice.send('bob', 'hello');
+  await until(() => texts(bob).length === 1);
+  await bob.send('alice', 'hello yourself');
+  await until(() => texts(alice).length === 1);
+  await bob.close();
+  // The relay forgets bob, and somebody registers under his name.
+  const database = new DatabaseSync(join(relay.data, 'relay-1.sqlite'));
+  database.exec("PRAGMA foreign_keys = ON; DELETE FROM users WHERE name = 'bob'");
+  database.close();
+  const other = await arrive('bob', relay);
+  await other.send('alice', 'it is me, bob');
+  await until(() => alice.contacts()[0]?.offered?.toString('hex') === other.fingerprint);
+  await expect(alice.send('bob', 'is it you?')).rejects.toMatchObject({ code: 'identity-changed' });
+  expect(texts(alice)).toEqual(['hello yourself']);
+  // The user asks bob, who has a new computer.
+  alice.acceptIdentity('bob', other.fingerprint);
+  await until(() => texts(alice).includes('it is me, bob'));
+  await alice.send('bob', 'good to hear');
+  await until(() => texts(other).includes('good to hear'));
+  expect(alice.contacts()).toMatchObject([{ name: 'bob', verified: null, offered: null }]);
+  // All of it stands in one conversation.
+  const history = await alice.history('bob', 10);
+  const said = history.filter(({ kind }) => kind === 'text').map(({ text }) => text);
+  expect(said).toEqual(['hello', 'hello yourself', 'it is me, bob', 'good to hear']);
+});
+
+test('a refused identity is not told again, and what it writes is refused', async () => {
+  const relay = await openRelay();
+  const [alice, bob] = await Promise.all([arrive('alice', relay), arrive('bob', relay)]);
+  await alice.send('bob', 'hello');
+  await until(() => texts(bob).length === 1);
+  await bob.close();
+  const database = new DatabaseSync(join(relay.data, 'relay-1.sqlite'));
+  database.exec("PRAGMA foreign_keys = ON; DELETE FROM users WHERE name = 'bob'");
+  database.close();
+  const mallory = await arrive('bob', relay);
+  await mallory.send('alice', 'it is me, bob');
+  await until(() => alice.contacts()[0]?.offered);
+  alice.refuseIdentity('bob', mallory.fingerprint);
+  await until(async () => (await alice.history('bob', 10)).at(-1)?.kind === 'refused');
+  expect(alice.contacts()).toMatchObject([{ offered: null }]);
+  await expect(alice.send('bob', 'to mallory?')).rejects.toMatchObject({ code: 'identity-changed' });
+  expect(texts(alice)).toEqual([]);
+});
+
+test('a relay restored to before a device was added is repaired by the account; meanwhile nothing is sent by others', async () => {
+  const relay = await openRelay();
+  const bob = await arrive('bob', relay);
+  const alice = await arrive('alice', relay);
+  await bob.send('alice', 'one');
+  await until(() => texts(alice).length === 1);
+  await alice.send('bob', 'two');
+  await until(() => texts(bob).length === 1);
+  await alice.close();
+  const backup = temporaryFolder();
+  const source = new DatabaseSync(join(relay.data, 'relay-1.sqlite'));
+  source.exec(`VACUUM INTO '${join(backup, 'relay-1.sqlite')}'`);
+  source.close();
+  const directory = await addDevice(alice.directory);
+  const desktop = await openPerson('alice', relay.invite, { directory });
+  await bringOnline(desktop);
+  // The older computer tells bob of the new one.
+  const laptop = await reopen(alice);
+  await bringOnline(laptop);
+  await until(async () => {
+    await bob.send('alice', 'to both');
+    return texts(desktop).length > 0;
+  });
+  await laptop.close();
+  await desktop.close();
+  await bob.close();
+  const { port } = relay;
+  await relay.close();
+
+  const data = temporaryFolder();
+  cpSync(relay.data, data, { recursive: true, filter: (path) => !path.includes('relay-1.sqlite') });
+  cpSync(join(backup, 'relay-1.sqlite'), join(data, 'relay-1.sqlite'));
+  const restored = await openRelay({ data, port });
+  expect(restored.key).toEqual(relay.key);
+  const bobAgain = await reopen(bob);
+  await bringOnline(bobAgain);
+  await expect(bobAgain.send('alice', 'held')).rejects.toMatchObject({ code: 'list-changed' });
+  expect(bobAgain.contacts()).toMatchObject([{ name: 'alice', held: 'rollback' }]);
+  // The new device brings what the relay lacks, before it signs in; the older one would, too.
+  const desktopAgain = await reopen(desktop);
+  await bringOnline(desktopAgain);
+  await until(async () => {
+    await bobAgain.send('alice', 'after the repair').catch(() => undefined);
+    return texts(desktopAgain).includes('after the repair');
+  });
+  expect(bobAgain.contacts()).toMatchObject([{ held: null }]);
+});
+
+test('an old copy of a profile is found out at the sign-in, and goes on only if the user says so', async () => {
+  const relay = await openRelay();
+  const [alice, bob] = await Promise.all([arrive('alice', relay), arrive('bob', relay)]);
+  await alice.send('bob', 'one');
+  await until(() => texts(bob).length === 1);
+  await bob.send('alice', 'two');
+  await until(() => texts(alice).length === 1);
+  await alice.close();
+  const copy = temporaryFolder();
+  cpSync(alice.directory, copy, { recursive: true });
+  const original = await reopen(alice);
+  await bringOnline(original);
+  await original.send('bob', 'three');
+  await until(() => texts(bob).includes('three'));
+  await original.close();
+
+  const old = await openPerson('alice', relay.invite, { directory: copy });
+  old.start();
+  await until(() => old.trouble?.final);
+  expect(old.trouble!.failure.code).toBe('profile-copied');
+  await old.continueHere();
+  await until(() => old.state === 'online');
+  await old.send('bob', 'from the copy');
+  await until(() => texts(bob).includes('from the copy'));
+  // A new chain: no number is used twice.
+  const kinds = (await bob.history('alice', 20)).map(({ kind }) => kind);
+  expect(kinds).toContain('newSession');
+  expect(kinds).not.toContain('fork');
+  await bob.send('alice', 'to the copy');
+  await until(() => texts(old).includes('to the copy'));
+  // What went on elsewhere is the old copy now.
+  const left = await openPerson('alice', relay.invite, { directory: original.directory });
+  left.start();
+  await until(() => left.trouble?.final);
+  expect(left.trouble!.failure.code).toBe('profile-copied');
+});
