@@ -23,10 +23,14 @@ async function ask<Answer>(process: ChildProcess, question: Order | 'usage'): Pr
   return answer;
 }
 
-export function measurePost(): Promise<Figure[]> {
+/** @param name of the relay that is measured @param files the programs of relay and load */
+export function measurePost(
+  name = 'relay',
+  files = { relay: 'relay.ts', load: 'load.ts' },
+): Promise<Figure[]> {
   return withFolder(async (folder) => {
-    const relay = child('relay.ts', [folder]);
-    const loaders = Array.from({ length: LOADERS }, () => child('load.ts'));
+    const relay = child(files.relay, [folder]);
+    const loaders = Array.from({ length: LOADERS }, () => child(files.load));
     try {
       const [{ port, key }] = (await once(relay, 'message')) as [Started];
       const pairs = Math.ceil(PAIRS / LOADERS);
@@ -34,7 +38,7 @@ export function measurePost(): Promise<Figure[]> {
         ask(loader, { kind: 'join', port, key, pairs, prefix: `user${i}-` }),
       );
       await Promise.all(joined);
-      return await measureLoads(relay, loaders);
+      return await measureLoads(name, relay, loaders);
     } finally {
       for (const process of [...loaders, relay]) {
         process.disconnect();
@@ -61,7 +65,11 @@ async function run(relay: ChildProcess, loaders: ChildProcess[], order: Order): 
   };
 }
 
-async function measureLoads(relay: ChildProcess, loaders: ChildProcess[]): Promise<Figure[]> {
+async function measureLoads(
+  relayName: string,
+  relay: ChildProcess,
+  loaders: ChildProcess[],
+): Promise<Figure[]> {
   const saturate: Order = { kind: 'saturate', window: WINDOW, milliseconds: RUN_MS };
   await run(relay, loaders, saturate);
   const full: Load[] = [];
@@ -77,7 +85,7 @@ async function measureLoads(relay: ChildProcess, loaders: ChildProcess[]): Promi
   const load = `at ${Math.round(median(paced.map((run) => run.perSecond))).toLocaleString('en')} messages/s`;
   return [
     {
-      name: 'relay, durable, at saturation',
+      name: `${relayName}, durable, at saturation`,
       value: perSecond,
       unit: 'messages/s',
       detail:
@@ -85,14 +93,14 @@ async function measureLoads(relay: ChildProcess, loaders: ChildProcess[]): Promi
         `relay ${busy(full, 'relayBusy')}, load ${busy(full, 'loadersBusy')} of a core`,
     },
     {
-      name: 'relay, durable, in a second of its processor time',
+      name: `${relayName}, durable, in a second of its processor time`,
       value: median(full.map((load) => load.perSecond / load.relayBusy)),
       unit: 'messages',
       detail: 'what a core of its own would give it, whatever else the computer does',
     },
-    { name: 'relay, send to deliver at half load, p50', value: at(0.5), unit: 'ms', detail: load },
+    { name: `${relayName}, send to deliver at half load, p50`, value: at(0.5), unit: 'ms', detail: load },
     {
-      name: 'relay, send to deliver at half load, p99',
+      name: `${relayName}, send to deliver at half load, p99`,
       value: at(0.99),
       unit: 'ms',
       detail: `processor: relay ${busy(paced, 'relayBusy')} of a core`,

@@ -77,12 +77,17 @@ const SCHEMA = [
 
 export type Row = Record<string, string | number | bigint | Buffer | null>;
 
+/** A statement: a tagged template, whose values become parameters; or its text, with a question mark for each value. */
+type Sql = string | TemplateStringsArray;
+type SqlValue = SQLInputValue | boolean;
+const toInput = (value: SqlValue): SQLInputValue => (typeof value === 'boolean' ? Number(value) : value);
+
 /** SQLite's result codes, https://sqlite.org/rescode.html */
 const SQLITE = { busy: 5, readonly: 8, ioerr: 10, corrupt: 11, full: 13, notadb: 26 } as const;
 
 export class Database {
   readonly #database: DatabaseSync;
-  readonly #statements = new Map<string, StatementSync>();
+  readonly #statements = new Map<Sql, StatementSync>();
   readonly #file: string;
 
   /** Opens DIR/signet.sqlite, makes it when it is missing, and locks it for this process.
@@ -123,34 +128,36 @@ export class Database {
     });
   }
 
-  #statement(sql: string): StatementSync {
+  #statement(sql: Sql): StatementSync {
     let statement = this.#statements.get(sql);
     if (!statement) {
-      statement = this.#database.prepare(sql);
+      statement = this.#database.prepare(typeof sql === 'string' ? sql : sql.join('?'));
       this.#statements.set(sql, statement);
     }
     return statement;
   }
 
-  /** @returns the rows, with blobs as Buffers */
-  all(sql: string, ...values: SQLInputValue[]): Row[] {
-    return this.#explained(() => this.#statement(sql).all(...values)).map((row) => {
+  /** @returns the rows, with blobs as Buffers. T says what they have, which the statement has to give */
+  all<T extends object = Row>(sql: Sql, ...values: SqlValue[]): T[] {
+    return this.#explained(() => this.#statement(sql).all(...values.map(toInput))).map((row) => {
       for (const [name, value] of Object.entries(row)) {
         if (value instanceof Uint8Array)
           row[name] = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
       }
-      return row as Row;
+      return row as T;
     });
   }
 
   /** @returns the first row */
-  get(sql: string, ...values: SQLInputValue[]): Row | undefined {
-    return this.all(sql, ...values)[0];
+  get<T extends object = Row>(sql: Sql, ...values: SqlValue[]): T | undefined {
+    return this.all<T>(sql, ...values)[0];
   }
 
   /** @returns how many rows changed, and the position of an inserted one */
-  run(sql: string, ...values: SQLInputValue[]): { changes: number; position: number } {
-    const { changes, lastInsertRowid } = this.#explained(() => this.#statement(sql).run(...values));
+  run(sql: Sql, ...values: SqlValue[]): { changes: number; position: number } {
+    const { changes, lastInsertRowid } = this.#explained(() =>
+      this.#statement(sql).run(...values.map(toInput)),
+    );
     return { changes: Number(changes), position: Number(lastInsertRowid) };
   }
 

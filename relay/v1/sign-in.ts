@@ -42,11 +42,13 @@ export class SignIn {
 
   /** Takes device statements that are kept if the sign-in succeeds. @throws Refusal */
   async offer({ identityKey, statements }: FrameOf<'publish'>): Promise<void> {
-    if (this.#offered) throw new Refusal('malformed', 'statements were published before');
+    const before = this.#offered;
+    if (before && !before.identityKey.equals(identityKey))
+      throw new Refusal('malformed', 'statements of another identity were published before');
     const { list } = await this.#listOf(identityKey);
     const { fresh, prekeys } = applyStatements(list, statements);
     if (prekeys.length > 0) throw new Refusal('not-signed-in', 'prekeys come after the sign-in');
-    this.#offered = { identityKey, statements: fresh };
+    this.#offered = { identityKey, statements: [...(before?.statements ?? []), ...fresh] };
   }
 
   /** @throws Refusal */

@@ -42,6 +42,20 @@ export type Account = {
 export type Joining = { name?: string | undefined; invite?: string | undefined };
 export type Progress = { step: number; of: number };
 
+/** As it stands in the table. */
+type Stored = {
+  profile: string;
+  name: string;
+  device: number;
+  signingKey: Buffer | null;
+  identityKey: Buffer | null;
+  /** JSON. */
+  relays: string;
+  relayKey: Buffer;
+  token: Buffer | null;
+  registered: 0 | 1;
+};
+
 const FIRST_START_STEPS = 4;
 /** Sign-ins whose nonces are remembered. */
 const MAX_SIGN_INS = 1000;
@@ -54,47 +68,41 @@ export function writeJoining(
 ): { name: string; invite: Invite | undefined } {
   if (name !== undefined && !USER_NAME_PATTERN.test(name)) throw new Failure('name-invalid', USER_NAME_RULE);
   const invite = link === undefined ? undefined : decodeInvite(link);
-  const existing = database.get('SELECT name, relay_key, registered FROM account');
+  const existing = database.get<Stored>`SELECT * FROM account`;
   if (!existing) {
     if (name === undefined) throw new Failure('profile-new', 'This profile is new: it needs a user name.');
     if (!invite) throw new Failure('profile-new', 'This profile is new: it needs an invite to a relay.');
-    database.run(
-      'INSERT INTO account (profile, name, relays, relay_key, token) VALUES (?, ?, ?, ?, ?)',
-      randomBytes(16).toString('hex'),
-      name,
-      JSON.stringify(invite.relays),
-      invite.relayKey,
-      invite.token ?? null,
-    );
+    const profile = randomBytes(16).toString('hex');
+    const { relays, relayKey, token = null } = invite;
+    database.run`
+      INSERT INTO account (profile, name, relays, relayKey, token)
+      VALUES (${profile}, ${name}, ${JSON.stringify(relays)}, ${relayKey}, ${token})`;
     return { name, invite };
   }
-  const known = existing['name'] as string;
+  const { name: known } = existing;
   const isRenamed = name !== undefined && name !== known;
-  if (existing['registered']) {
+  if (existing.registered) {
     if (isRenamed) {
       throw new Failure(
         'profile-differs',
         `This profile belongs to ${known}. For ${name}, use another folder.`,
       );
     }
-    if (invite && !invite.relayKey.equals(existing['relay_key'] as Buffer)) {
+    if (invite && !invite.relayKey.equals(existing.relayKey)) {
       throw new Failure('profile-differs', 'The invite is for another relay than the one this profile uses.');
     }
-    if (invite) database.run('UPDATE account SET relays = ?', JSON.stringify(invite.relays));
+    if (invite) database.run`UPDATE account SET relays = ${JSON.stringify(invite.relays)}`;
     return { name: known, invite };
   }
   if (isRenamed) {
-    database.run('UPDATE account SET name = ?', name);
+    database.run`UPDATE account SET name = ${name}`;
     // They are signed for the old name; nobody has seen them yet.
     Prekeys.forget(database);
   }
   if (invite) {
-    database.run(
-      'UPDATE account SET relays = ?, relay_key = ?, token = ?',
-      JSON.stringify(invite.relays),
-      invite.relayKey,
-      invite.token ?? null,
-    );
+    const { relays, relayKey, token = null } = invite;
+    database.run`
+      UPDATE account SET relays = ${JSON.stringify(relays)}, relayKey = ${relayKey}, token = ${token}`;
   }
   return { name: name ?? known, invite };
 }
@@ -107,9 +115,8 @@ export async function loadAccount(
   keychain: Keychain,
   onProgress: (progress: Progress) => void,
 ): Promise<Account> {
-  const row = database.get('SELECT * FROM account')!;
-  const profile = row['profile'] as string;
-  const fingerprint = row['signing_key'] as Buffer | null;
+  const stored = database.get<Stored>`SELECT * FROM account`!;
+  const { profile, signingKey: fingerprint } = stored;
   let secret = await keychain.load(profile);
   if (secret === undefined) {
     if (fingerprint) {
@@ -129,24 +136,17 @@ export async function loadAccount(
   if (!fingerprint) {
     await check({ signer, storage });
     onProgress({ step: 3, of: FIRST_START_STEPS });
-    database.run(
-      'UPDATE account SET signing_key = ?, identity_key = ?',
-      signer.publicKey.fingerprint,
-      modulusOf(signer.publicKey.spki),
-    );
+    database.run`
+      UPDATE account
+      SET signingKey = ${signer.publicKey.fingerprint}, identityKey = ${modulusOf(signer.publicKey.spki)}`;
   }
-  const identityKey = (row['identity_key'] as Buffer | null) ?? modulusOf(signer.publicKey.spki);
+  const identityKey = stored.identityKey ?? Buffer.from(modulusOf(signer.publicKey.spki));
+  const { name, relays, relayKey, token, registered, device } = stored;
   return {
-    name: row['name'] as string,
-    relays: JSON.parse(row['relays'] as string) as string[],
-    relayKey: row['relay_key'] as Buffer,
-    token: row['token'] as Buffer | null,
-    registered: Boolean(row['registered']),
+    ...{ name, relayKey, token, device, identityKey, signer, storage },
+    relays: JSON.parse(relays) as string[],
+    registered: registered === 1,
     identity: fingerprintOf(identityKey),
-    identityKey,
-    device: row['device'] as number,
-    signer,
-    storage,
   };
 }
 
@@ -195,7 +195,7 @@ async function check({ signer, storage }: Pick<Account, 'signer' | 'storage'>): 
 /** Remembers that the relay has bound the name to this identity. */
 export function markRegistered(database: Database, account: Account): void {
   account.registered = true;
-  database.run('UPDATE account SET registered = 1');
+  database.run`UPDATE account SET registered = 1`;
 }
 
 /** The client nonces of this profile's sign-ins, by which an old copy of it is found out. */
@@ -208,15 +208,13 @@ export class SignIns {
 
   /** Before it is used. @param nonce 32 bytes */
   record(nonce: Buffer): void {
-    this.#database.run('INSERT INTO sign_ins (nonce) VALUES (?)', nonce);
-    this.#database.run(
-      'DELETE FROM sign_ins WHERE position <= (SELECT max(position) FROM sign_ins) - ?',
-      MAX_SIGN_INS,
-    );
+    this.#database.run`INSERT INTO sign_ins (nonce) VALUES (${nonce})`;
+    this.#database.run`
+      DELETE FROM sign_ins WHERE position <= (SELECT max(position) FROM sign_ins) - ${MAX_SIGN_INS}`;
   }
 
   /** Whether the sign-in that the relay remembers was this profile's. */
   isOwn(nonce: Buffer): boolean {
-    return this.#database.get('SELECT 1 FROM sign_ins WHERE nonce = ?', nonce) !== undefined;
+    return this.#database.get`SELECT 1 FROM sign_ins WHERE nonce = ${nonce}` !== undefined;
   }
 }

@@ -1,7 +1,7 @@
 // The people one writes with: their names, their pinned identities, how they were verified, and whether they are wanted.
 import { Failure } from '../../../protocol/failures.ts';
 import type { Invite } from '../../../protocol/v1/links.ts';
-import type { Database, Row } from '../database.ts';
+import type { Database } from '../database.ts';
 
 /** request: somebody who wrote first, and was not accepted yet. */
 export type ContactStatus = 'accepted' | 'request' | 'blocked';
@@ -36,7 +36,7 @@ type NewContact = {
   identityKey: Buffer | null;
   status: ContactStatus;
   /** When an invite has verified it, if one has. */
-  verifiedAt?: number;
+  verifiedAt?: number | null;
   leastVersion?: number;
 };
 
@@ -48,39 +48,29 @@ export class Contacts {
   }
 
   list(): Contact[] {
-    return this.#database.all('SELECT * FROM contacts ORDER BY name').map(toContact);
+    return this.#database.all<Contact>`SELECT * FROM contacts ORDER BY name`;
   }
 
   get(contact: number): Contact {
-    return toContact(this.#database.get('SELECT * FROM contacts WHERE contact = ?', contact)!);
+    return this.#database.get<Contact>`SELECT * FROM contacts WHERE contact = ${contact}`!;
   }
 
   byName(name: string): Contact | undefined {
-    const row = this.#database.get('SELECT * FROM contacts WHERE name = ?', name);
-    return row && toContact(row);
+    return this.#database.get<Contact>`SELECT * FROM contacts WHERE name = ${name}`;
   }
 
   byIdentity(identity: Buffer): Contact | undefined {
-    const row = this.#database.get('SELECT * FROM contacts WHERE identity = ?', identity);
-    return row && toContact(row);
+    return this.#database.get<Contact>`SELECT * FROM contacts WHERE identity = ${identity}`;
   }
 
   /** Pins somebody. @throws Failure `identity-changed` if the name has another identity, or the identity another name */
-  add(contact: NewContact): Contact {
-    const { name, identity } = contact;
+  add({ name, identity, identityKey, status, verifiedAt = null, leastVersion = 0 }: NewContact): Contact {
     if (this.byName(name)) throw identityChanged(name);
     if (this.byIdentity(identity)) throw oneOfTwoNames(name);
-    const { position } = this.#database.run(
-      `INSERT INTO contacts (name, identity, identity_key, status, verified, verified_at, least_version)
-       VALUES (?, ?, ?, ?, ?, ?, ?)`,
-      name,
-      identity,
-      contact.identityKey,
-      contact.status,
-      contact.verifiedAt === undefined ? null : 'invite',
-      contact.verifiedAt ?? null,
-      contact.leastVersion ?? 0,
-    );
+    const verified = verifiedAt === null ? null : 'invite';
+    const { position } = this.#database.run`
+      INSERT INTO contacts (name, identity, identityKey, status, verified, verifiedAt, leastVersion)
+      VALUES (${name}, ${identity}, ${identityKey}, ${status}, ${verified}, ${verifiedAt}, ${leastVersion})`;
     return this.get(position);
   }
 
@@ -90,66 +80,46 @@ export class Contacts {
     if (!inviter || inviter.user === self) return undefined;
     const { user: name, identity, listVersion } = inviter;
     const known = this.byName(name);
-    if (!known) {
-      return this.add({
-        name,
-        identity,
-        identityKey: null,
-        status: 'accepted',
-        verifiedAt: now,
-        leastVersion: listVersion,
-      });
-    }
+    const invited = { name, identity, identityKey: null, status: 'accepted' } as const;
+    if (!known) return this.add({ ...invited, verifiedAt: now, leastVersion: listVersion });
     if (!known.identity.equals(identity)) throw identityChanged(name);
-    this.#database.run(
-      `UPDATE contacts SET verified = coalesce(verified, 'invite'), verified_at = coalesce(verified_at, ?),
-         status = 'accepted', least_version = max(least_version, ?) WHERE contact = ?`,
-      now,
-      listVersion,
-      known.contact,
-    );
+    this.#database.run`
+      UPDATE contacts
+      SET verified = coalesce(verified, 'invite'), verifiedAt = coalesce(verifiedAt, ${now}),
+        status = 'accepted', leastVersion = max(leastVersion, ${listVersion})
+      WHERE contact = ${known.contact}`;
     return this.get(known.contact);
   }
 
   /** The relay has shown the key that the pin is the fingerprint of. @param modulus 384 bytes */
   setIdentityKey(contact: number, modulus: Buffer): void {
-    this.#database.run('UPDATE contacts SET identity_key = ? WHERE contact = ?', modulus, contact);
+    this.#database.run`UPDATE contacts SET identityKey = ${modulus} WHERE contact = ${contact}`;
   }
 
   /** The user has compared the safety number. @param identity the one that was compared, 32 bytes
    * @throws Failure `identity-changed` if the contact's is another by now */
   markCompared(name: string, identity: Buffer, now: number): void {
-    const { changes } = this.#database.run(
-      `UPDATE contacts SET verified = 'compared', verified_at = ? WHERE name = ? AND identity = ?`,
-      now,
-      name,
-      identity,
-    );
+    const { changes } = this.#database.run`
+      UPDATE contacts SET verified = 'compared', verifiedAt = ${now}
+      WHERE name = ${name} AND identity = ${identity}`;
     if (changes === 0) throw identityChanged(name);
   }
 
   /** The relay shows another identity under this name. One that the user has refused isn't told again.
    * @returns whether that is news */
   offer(contact: number, identity: Buffer): boolean {
-    return (
-      this.#database.run(
-        `UPDATE contacts SET offered = ? WHERE contact = ? AND offered IS NOT ? AND refused IS NOT ?`,
-        identity,
-        contact,
-        identity,
-        identity,
-      ).changes > 0
-    );
+    const { changes } = this.#database.run`
+      UPDATE contacts SET offered = ${identity}
+      WHERE contact = ${contact} AND offered IS NOT ${identity} AND refused IS NOT ${identity}`;
+    return changes > 0;
   }
 
   /** The relay shows the pinned identity again. @returns whether that is news */
   withdrawOffer(contact: number): boolean {
-    return (
-      this.#database.run(
-        'UPDATE contacts SET offered = NULL, refused = NULL WHERE contact = ? AND (offered IS NOT NULL OR refused IS NOT NULL)',
-        contact,
-      ).changes > 0
-    );
+    const { changes } = this.#database.run`
+      UPDATE contacts SET offered = NULL, refused = NULL
+      WHERE contact = ${contact} AND (offered IS NOT NULL OR refused IS NOT NULL)`;
+    return changes > 0;
   }
 
   /** The user takes the identity that the relay shows: it becomes the pin, not verified.
@@ -158,13 +128,11 @@ export class Contacts {
   acceptOffered(name: string, identity: Buffer): Contact {
     const other = this.byIdentity(identity);
     if (other && other.name !== name) throw oneOfTwoNames(name);
-    const { changes } = this.#database.run(
-      `UPDATE contacts SET identity = offered, identity_key = NULL, offered = NULL, refused = NULL, held = NULL,
-         verified = NULL, verified_at = NULL, least_version = 0, status = 'accepted'
-       WHERE name = ? AND offered = ?`,
-      name,
-      identity,
-    );
+    const { changes } = this.#database.run`
+      UPDATE contacts
+      SET identity = offered, identityKey = NULL, offered = NULL, refused = NULL, held = NULL,
+        verified = NULL, verifiedAt = NULL, leastVersion = 0, status = 'accepted'
+      WHERE name = ${name} AND offered = ${identity}`;
     if (changes === 0) throw identityChanged(name);
     return this.byName(name)!;
   }
@@ -172,65 +140,48 @@ export class Contacts {
   /** The user keeps the pinned identity. @param identity the other one that was shown, 32 bytes
    * @throws Failure `identity-changed` if the relay shows yet another by now */
   refuseOffered(name: string, identity: Buffer): void {
-    const sql = 'UPDATE contacts SET refused = offered, offered = NULL WHERE name = ? AND offered = ?';
-    if (this.#database.run(sql, name, identity).changes === 0) throw identityChanged(name);
+    const { changes } = this.#database.run`
+      UPDATE contacts SET refused = offered, offered = NULL WHERE name = ${name} AND offered = ${identity}`;
+    if (changes === 0) throw identityChanged(name);
   }
 
   /** Whether the user has refused this identity for a contact. */
   hasRefused(contact: number, identity: Buffer): boolean {
-    return (
-      this.#database.get('SELECT 1 FROM contacts WHERE contact = ? AND refused = ?', contact, identity) !==
-      undefined
-    );
+    const refused = this.#database.get`
+      SELECT 1 FROM contacts WHERE contact = ${contact} AND refused = ${identity}`;
+    return refused !== undefined;
   }
 
   /** The relay shows a device list that doesn't go on from the known one, or shows the known one again (null).
    * @returns whether that is news */
   hold(contact: number, held: ListTrouble | null): boolean {
-    const sql = 'UPDATE contacts SET held = ? WHERE contact = ? AND held IS NOT ?';
-    return this.#database.run(sql, held, contact, held).changes > 0;
+    const { changes } = this.#database.run`
+      UPDATE contacts SET held = ${held} WHERE contact = ${contact} AND held IS NOT ${held}`;
+    return changes > 0;
   }
 
   /** The user takes the device list that the relay shows: the contact is not verified any more. */
   acceptList(contact: number): void {
-    this.#database.run(
-      'UPDATE contacts SET held = NULL, verified = NULL, verified_at = NULL, least_version = 0 WHERE contact = ?',
-      contact,
-    );
+    this.#database.run`
+      UPDATE contacts SET held = NULL, verified = NULL, verifiedAt = NULL, leastVersion = 0
+      WHERE contact = ${contact}`;
   }
 
   /** A signed header has named this version of the contact's device list. */
   sawVersion(contact: number, version: number): void {
-    this.#database.run(
-      'UPDATE contacts SET least_version = max(least_version, ?) WHERE contact = ?',
-      version,
-      contact,
-    );
+    this.#database.run`
+      UPDATE contacts SET leastVersion = max(leastVersion, ${version}) WHERE contact = ${contact}`;
   }
 
   setStatus(contact: number, status: ContactStatus): void {
-    this.#database.run('UPDATE contacts SET status = ?, dropped = 0 WHERE contact = ?', status, contact);
+    this.#database.run`UPDATE contacts SET status = ${status}, dropped = 0 WHERE contact = ${contact}`;
   }
 
   /** One more message of a request that isn't kept. */
   countDropped(contact: number): void {
-    this.#database.run('UPDATE contacts SET dropped = dropped + 1 WHERE contact = ?', contact);
+    this.#database.run`UPDATE contacts SET dropped = dropped + 1 WHERE contact = ${contact}`;
   }
 }
-
-const toContact = (row: Row): Contact => ({
-  contact: row['contact'] as number,
-  name: row['name'] as string,
-  identity: row['identity'] as Buffer,
-  identityKey: row['identity_key'] as Buffer | null,
-  status: row['status'] as ContactStatus,
-  verified: row['verified'] as Contact['verified'],
-  verifiedAt: row['verified_at'] as number | null,
-  offered: row['offered'] as Buffer | null,
-  held: row['held'] as ListTrouble | null,
-  leastVersion: row['least_version'] as number,
-  dropped: row['dropped'] as number,
-});
 
 export const identityChanged = (name: string): Failure =>
   new Failure(

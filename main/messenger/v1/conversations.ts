@@ -14,6 +14,8 @@ export type Conversation = {
   contact: number;
 };
 
+type Draft = { row: string; sealed: Buffer };
+
 export class Conversations {
   readonly #database: Database;
   readonly #identity: Buffer;
@@ -31,24 +33,20 @@ export class Conversations {
   /** The conversation with a contact, which begins now if there is none. @param identity the contact's, 32 bytes */
   withContact(contact: number, identity: Buffer): Conversation {
     const id = pairConversation(this.#identity, identity);
-    this.#database.run('INSERT OR IGNORE INTO conversations (id, contact) VALUES (?, ?)', id, contact);
-    const sql = 'SELECT conversation FROM conversations WHERE contact = ?';
-    return { conversation: this.#database.get(sql, contact)!['conversation'] as number, id, contact };
+    this.#database.run`INSERT OR IGNORE INTO conversations (id, contact) VALUES (${id}, ${contact})`;
+    return this.#database.get<Conversation>`SELECT * FROM conversations WHERE contact = ${contact}`!;
   }
 
   /** Who it is with. */
   contactOf(conversation: number): number {
-    const sql = 'SELECT contact FROM conversations WHERE conversation = ?';
-    return this.#database.get(sql, conversation)!['contact'] as number;
+    return this.#database.get<Conversation>`
+      SELECT contact FROM conversations WHERE conversation = ${conversation}`!.contact;
   }
 
   /** The contact has another identity now: what is written from here on has ids of the new pair. */
   setIdentity(contact: number, identity: Buffer): void {
-    this.#database.run(
-      'UPDATE conversations SET id = ? WHERE contact = ?',
-      pairConversation(this.#identity, identity),
-      contact,
-    );
+    const id = pairConversation(this.#identity, identity);
+    this.#database.run`UPDATE conversations SET id = ${id} WHERE contact = ${contact}`;
   }
 
   hasDraft(conversation: number): boolean {
@@ -57,15 +55,14 @@ export class Conversations {
 
   /** The name of the draft's row: each saved draft has another. */
   draftRow(conversation: number): string | undefined {
-    const sql = 'SELECT row FROM drafts WHERE conversation = ?';
-    return this.#database.get(sql, conversation)?.['row'] as string | undefined;
+    return this.#database.get<Draft>`SELECT row FROM drafts WHERE conversation = ${conversation}`?.row;
   }
 
   /** What was begun to be written, or the empty text. */
   async draft(conversation: number): Promise<string> {
-    const row = this.#database.get('SELECT row, sealed FROM drafts WHERE conversation = ?', conversation);
-    if (!row) return '';
-    return (await openRow(this.#storage, row['row'] as string, row['sealed'] as Buffer)).toString('utf8');
+    const draft = this.#database
+      .get<Draft>`SELECT row, sealed FROM drafts WHERE conversation = ${conversation}`;
+    return draft ? (await openRow(this.#storage, draft.row, draft.sealed)).toString('utf8') : '';
   }
 
   /** Keeps what was begun to be written; the empty text keeps nothing. */
@@ -75,17 +72,16 @@ export class Conversations {
       const content = Buffer.from(text.toWellFormed(), 'utf8');
       const sealed = text !== '' && (await sealRow(this.#storage.publicKey, row, content));
       this.#database.transaction(() => {
-        this.#database.run('DELETE FROM drafts WHERE conversation = ?', conversation);
+        this.#database.run`DELETE FROM drafts WHERE conversation = ${conversation}`;
         if (!sealed) return;
-        const sql = 'INSERT INTO drafts (conversation, row, sealed) VALUES (?, ?, ?)';
-        this.#database.run(sql, conversation, row, sealed);
+        this.#database.run`INSERT INTO drafts VALUES (${conversation}, ${row}, ${sealed})`;
       });
     });
   }
 
   /** It was sent. A newer one stays. @param row the name that it had when sending began */
   removeDraft(conversation: number, row: string): void {
-    this.#database.run('DELETE FROM drafts WHERE conversation = ? AND row = ?', conversation, row);
+    this.#database.run`DELETE FROM drafts WHERE conversation = ${conversation} AND row = ${row}`;
   }
 
   /** Waits for what is being stored. */

@@ -4,7 +4,7 @@ import { type DeviceList, extend, firstList } from '../../../protocol/v1/devices
 import { fingerprintOf } from '../../../protocol/v1/key.ts';
 import type { Prekey } from '../../../protocol/v1/prekey.ts';
 import type { Signed } from '../../../protocol/v1/statement.ts';
-import type { Database, Row } from '../database.ts';
+import type { Database } from '../database.ts';
 
 /** Whose devices they are, where contacts have their keys. */
 export const SELF = 0;
@@ -33,107 +33,66 @@ export class Devices {
 
   /** All changes of the list, in their order. */
   statements(contact: number): Signed[] {
-    return this.#database
-      .all('SELECT bytes, signature FROM device_statements WHERE contact = ? ORDER BY version', contact)
-      .map((row) => ({ bytes: row['bytes'] as Buffer, signature: row['signature'] as Buffer }));
+    return this.#database.all<Signed>`
+      SELECT bytes, signature FROM device_statements WHERE contact = ${contact} ORDER BY version`;
   }
 
   /** Takes a longer list, or after a fork another. @param statements all of them, from version 1 */
   setList(contact: number, list: DeviceList, statements: readonly Signed[]): void {
-    this.#database.run('DELETE FROM device_statements WHERE contact = ?', contact);
-    statements.forEach(({ bytes, signature }, i) =>
-      this.#database.run(
-        'INSERT INTO device_statements (contact, version, bytes, signature) VALUES (?, ?, ?, ?)',
-        contact,
-        i + 1,
-        bytes,
-        signature,
-      ),
-    );
+    this.#database.run`DELETE FROM device_statements WHERE contact = ${contact}`;
+    for (const [i, { bytes, signature }] of statements.entries()) {
+      this.#database.run`INSERT INTO device_statements VALUES (${contact}, ${i + 1}, ${bytes}, ${signature})`;
+    }
     this.#lists.set(contact, list);
   }
 
   /** Takes a device's newest prekey. @returns false if a newer one is known, or this one */
   takePrekey(contact: number, { device, created, expires, key, knownKinds }: Prekey): boolean {
     this.#ensure(contact, device);
-    return (
-      this.#database.run(
-        `UPDATE devices SET prekey = ?, prekey_created = ?, prekey_expires = ?, known_kinds = ?
-         WHERE contact = ? AND device = ? AND coalesce(prekey_created, -1) < ?`,
-        key,
-        created,
-        expires,
-        Buffer.from(knownKinds),
-        contact,
-        device,
-        created,
-      ).changes > 0
-    );
+    const { changes } = this.#database.run`
+      UPDATE devices
+      SET prekey = ${key}, created = ${created}, expires = ${expires}, knownKinds = ${Buffer.from(knownKinds)}
+      WHERE contact = ${contact} AND device = ${device} AND coalesce(created, -1) < ${created}`;
+    return changes > 0;
   }
 
   /** @returns undefined if none is known */
   prekey(contact: number, device: number): KnownPrekey | undefined {
-    const row = this.#row(contact, device);
-    if (!row?.['prekey']) return undefined;
-    return {
-      modulus: row['prekey'] as Buffer,
-      created: row['prekey_created'] as number,
-      expires: row['prekey_expires'] as number,
-    };
+    return this.#database.get<KnownPrekey>`
+      SELECT prekey AS modulus, created, expires FROM devices
+      WHERE contact = ${contact} AND device = ${device} AND prekey IS NOT NULL`;
   }
 
   /** Where one's own chain to a device is; a new one begins with the first envelope. */
   chainEnd(contact: number, device: number): ChainEnd {
     this.#ensure(contact, device);
-    const row = this.#row(contact, device)!;
-    return {
-      chain: row['chain'] as Buffer,
-      sequence: row['sequence'] as number,
-      previous: row['previous'] as Buffer,
-    };
+    return this.#database.get<ChainEnd>`
+      SELECT chain, sequence, previous FROM devices WHERE contact = ${contact} AND device = ${device}`!;
   }
 
   /** An envelope has taken the next number. @param hash SHA-256 of it, 32 bytes */
   advanceChain(contact: number, device: number, hash: Buffer): void {
-    this.#database.run(
-      `UPDATE devices SET sequence = sequence + 1, previous = ? WHERE contact = ? AND device = ?`,
-      hash.subarray(0, 16),
-      contact,
-      device,
-    );
+    this.#database.run`
+      UPDATE devices SET sequence = sequence + 1, previous = ${hash.subarray(0, 16)}
+      WHERE contact = ${contact} AND device = ${device}`;
   }
 
   /** Begins new chains to everybody: this profile goes on from an older copy, whose numbers were used by now. */
   restartChains(): void {
-    for (const { contact, device } of this.#database.all('SELECT contact, device FROM devices')) {
-      this.#database.run(
-        'UPDATE devices SET chain = ?, sequence = 0, previous = ? WHERE contact = ? AND device = ?',
-        randomBytes(8),
-        Buffer.alloc(16),
-        contact!,
-        device!,
-      );
-    }
+    // Each row draws its own.
+    this.#database.run`UPDATE devices SET chain = randomblob(8), sequence = 0, previous = zeroblob(16)`;
   }
 
   /** Forgets everything about a contact's devices: its identity is another from now on. */
   forget(contact: number): void {
-    this.#database.run('DELETE FROM device_statements WHERE contact = ?', contact);
-    this.#database.run('DELETE FROM devices WHERE contact = ?', contact);
+    this.#database.run`DELETE FROM device_statements WHERE contact = ${contact}`;
+    this.#database.run`DELETE FROM devices WHERE contact = ${contact}`;
     this.#lists.delete(contact);
   }
 
-  #row(contact: number, device: number): Row | undefined {
-    return this.#database.get('SELECT * FROM devices WHERE contact = ? AND device = ?', contact, device);
-  }
-
   #ensure(contact: number, device: number): void {
-    this.#database.run(
-      'INSERT OR IGNORE INTO devices (contact, device, chain, previous) VALUES (?, ?, ?, ?)',
-      contact,
-      device,
-      randomBytes(8),
-      Buffer.alloc(16),
-    );
+    this.#database.run`
+      INSERT OR IGNORE INTO devices (contact, device, chain, previous)
+      VALUES (${contact}, ${device}, ${randomBytes(8)}, ${Buffer.alloc(16)})`;
   }
 }

@@ -37,7 +37,7 @@ import { Sealer } from './sealer.ts';
 import { Senders } from './senders.ts';
 import { Sending } from './sending.ts';
 import type { Ask } from './session.ts';
-import { logIn, register, STATEMENTS_PER_FRAME } from './sign-in.ts';
+import { logIn, offer, register } from './sign-in.ts';
 import { Telling } from './telling.ts';
 
 export type MessengerOptions = {
@@ -429,7 +429,7 @@ export class Messenger extends EventEmitter<Events> {
       if (this.#connection.online) this.#prekeys.destroyExpired();
       await this.#prekeys.rotate();
       const prekey = this.#prekeys.current();
-      if (!prekey || prekey.published || !this.#connection.online) return;
+      if (!prekey || prekey.published === 1 || !this.#connection.online) return;
       const { identityKey } = this.#account;
       await this.#connection.ask('publish', { identityKey, statements: [prekey] });
       this.#prekeys.markPublished(prekey);
@@ -508,7 +508,10 @@ export class Messenger extends EventEmitter<Events> {
   /** On a new connection: one's own devices first, then all that is owed or due. */
   async #catchUp(): Promise<void> {
     const refreshed = await this.#directory.refreshSelf();
-    if (refreshed === 'rollback') await this.#repairRelay();
+    const { ask } = this.#connection;
+    // The relay was restored from an old backup: it gets the changes of the device list that it lacks.
+    if (refreshed === 'rollback')
+      await offer({ ask, account: this.#account }, this.#devices.statements(SELF));
     else if (refreshed === 'fork') this.emit('failure', ownFork());
     else {
       this.#prekeys.sawPublished(refreshed.created);
@@ -517,16 +520,6 @@ export class Messenger extends EventEmitter<Events> {
     await this.upkeep();
     this.#telling.gatherAll();
     this.#sending.sealAllDue();
-  }
-
-  /** The relay was restored from an old backup: it gets the changes of the device list that it lacks. */
-  async #repairRelay(): Promise<void> {
-    const { identityKey } = this.#account;
-    const statements = this.#devices.statements(SELF);
-    for (let from = 0; from < statements.length; from += STATEMENTS_PER_FRAME) {
-      const some = statements.slice(from, from + STATEMENTS_PER_FRAME);
-      await this.#connection.ask('publish', { identityKey, statements: some });
-    }
   }
 
   /** Logs in; registers if the relay doesn't know this user: the first time, or after it was set up again. */

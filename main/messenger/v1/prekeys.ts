@@ -32,26 +32,18 @@ export class Prekeys {
   }
 
   /** The newest one, which others are to seal to. */
-  current(): (Signed & { created: number; published: boolean }) | undefined {
-    const row = this.#database.get('SELECT * FROM prekeys ORDER BY created DESC LIMIT 1');
-    return (
-      row && {
-        bytes: row['bytes'] as Buffer,
-        signature: row['signature'] as Buffer,
-        created: row['created'] as number,
-        published: row['published'] === 1,
-      }
-    );
+  current(): (Signed & { created: number; published: 0 | 1 }) | undefined {
+    return this.#database.get`SELECT * FROM prekeys ORDER BY created DESC LIMIT 1`;
   }
 
   /** What the relay has: one that was restored from a backup may lack the newest, or all.
    * @param created of the one that it has, if it has one */
   sawPublished(created: number | undefined): void {
-    this.#database.run('UPDATE prekeys SET published = 0 WHERE created > ?', created ?? -1);
+    this.#database.run`UPDATE prekeys SET published = 0 WHERE created > ${created ?? -1}`;
   }
 
   markPublished({ bytes }: Signed): void {
-    this.#database.run('UPDATE prekeys SET published = 1 WHERE bytes = ?', bytes);
+    this.#database.run`UPDATE prekeys SET published = 1 WHERE bytes = ${bytes}`;
   }
 
   /** Makes a new one when there is none, or the newest is 7 days old. @returns whether it made one
@@ -63,7 +55,7 @@ export class Prekeys {
       if (current.created <= now + CLOCK_TOLERANCE_MS) return false;
       if (!current.published) {
         // Made under a clock that was ahead, and shown to nobody.
-        this.#database.run('DELETE FROM prekeys WHERE bytes = ?', current.bytes);
+        this.#database.run`DELETE FROM prekeys WHERE bytes = ${current.bytes}`;
         return this.rotate();
       }
       throw new Failure(
@@ -99,15 +91,9 @@ export class Prekeys {
       sealRow(storage.publicKey, rowName(publicKey.fingerprint), primes),
     ]);
     primes.fill(0);
-    this.#database.run(
-      'INSERT INTO prekeys (fingerprint, created, expires, bytes, signature, sealed) VALUES (?, ?, ?, ?, ?, ?)',
-      publicKey.fingerprint,
-      created,
-      expires,
-      bytes,
-      signature,
-      sealed,
-    );
+    this.#database.run`
+      INSERT INTO prekeys (fingerprint, created, expires, bytes, signature, sealed)
+      VALUES (${publicKey.fingerprint}, ${created}, ${expires}, ${bytes}, ${signature}, ${sealed})`;
   }
 
   /** The private half that an envelope names. @param fingerprint 32 bytes
@@ -116,34 +102,34 @@ export class Prekeys {
     const name = fingerprint.toString('hex');
     const known = this.#opened.get(name);
     if (known) return known;
-    const sealed = this.#database.get('SELECT sealed FROM prekeys WHERE fingerprint = ?', fingerprint)?.[
-      'sealed'
-    ];
-    if (!sealed) return undefined;
-    const key = openRow(this.#account.storage, rowName(fingerprint), sealed as Buffer).then(importOpeningKey);
+    const { storage } = this.#account;
+    const prekey = this.#database.get<{ sealed: Buffer }>`
+      SELECT sealed FROM prekeys WHERE fingerprint = ${fingerprint}`;
+    if (!prekey) return undefined;
+    const key = openRow(storage, rowName(fingerprint), prekey.sealed).then(importOpeningKey);
     this.#opened.set(name, key);
     return key;
   }
 
   /** When one of one's own was made. @param fingerprint 32 bytes */
   createdAt(fingerprint: Buffer): number | undefined {
-    const row = this.#database.get('SELECT created FROM prekeys WHERE fingerprint = ?', fingerprint);
-    return row?.['created'] as number | undefined;
+    return this.#database.get<{ created: number }>`
+      SELECT created FROM prekeys WHERE fingerprint = ${fingerprint}`?.created;
   }
 
   /** Destroys keys after their expiry, and the database's traces of them. @returns how many */
   destroyExpired(): number {
-    const expired = this.#database.all('SELECT fingerprint FROM prekeys WHERE expires <= ?', this.#now());
-    if (expired.length === 0) return 0;
-    for (const { fingerprint } of expired) this.#opened.delete((fingerprint as Buffer).toString('hex'));
     // secure_delete zeroes the row; what the write-ahead log still holds goes with the checkpoint.
-    this.#database.run('DELETE FROM prekeys WHERE expires <= ?', this.#now());
+    const expired = this.#database.all<{ fingerprint: Buffer }>`
+      DELETE FROM prekeys WHERE expires <= ${this.#now()} RETURNING fingerprint`;
+    if (expired.length === 0) return 0;
+    for (const { fingerprint } of expired) this.#opened.delete(fingerprint.toString('hex'));
     this.#database.checkpoint();
     return expired.length;
   }
 
   /** Forgets those that were signed for another name, and shown to nobody. */
   static forget(database: Database): void {
-    database.run('DELETE FROM prekeys');
+    database.run`DELETE FROM prekeys`;
   }
 }

@@ -3,11 +3,11 @@
 /** Each version's statements, which follow on those before it. */
 export const SCHEMA = [
   `
-  -- account.ts. One row. Its keychain item is named by profile. signing_key is the fingerprint of this device's own key;
-  -- identity_key is the modulus of device 1. Both are null until the keys are made.
+  -- account.ts. One row. Its keychain item is named by profile. signingKey is the fingerprint of this device's own key;
+  -- identityKey is the modulus of device 1. Both are null until the keys are made.
   CREATE TABLE account (
-    profile TEXT NOT NULL, name TEXT NOT NULL, device INTEGER NOT NULL DEFAULT 1, signing_key BLOB, identity_key BLOB,
-    relays TEXT NOT NULL, relay_key BLOB NOT NULL, token BLOB, registered INTEGER NOT NULL DEFAULT 0
+    profile TEXT NOT NULL, name TEXT NOT NULL, device INTEGER NOT NULL DEFAULT 1, signingKey BLOB, identityKey BLOB,
+    relays TEXT NOT NULL, relayKey BLOB NOT NULL, token BLOB, registered INTEGER NOT NULL DEFAULT 0
   ) STRICT;
   -- The client nonces of this profile's sign-ins: an older copy of it lacks the newest.
   CREATE TABLE sign_ins (position INTEGER PRIMARY KEY AUTOINCREMENT, nonce BLOB NOT NULL UNIQUE) STRICT;
@@ -18,13 +18,13 @@ export const SCHEMA = [
     bytes BLOB NOT NULL, signature BLOB NOT NULL, sealed BLOB NOT NULL, published INTEGER NOT NULL DEFAULT 0
   ) STRICT;
 
-  -- contacts.ts. identity is the pin; identity_key, its modulus, is null until the relay has shown it (an invite brings
+  -- contacts.ts. identity is the pin; identityKey, its modulus, is null until the relay has shown it (an invite brings
   -- the pin alone). offered is another identity that the relay shows under this name; held says what is wrong with the
-  -- device list that it shows. least_version: an older device list isn't taken.
+  -- device list that it shows. leastVersion: an older device list isn't taken.
   CREATE TABLE contacts (
-    contact INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, identity BLOB NOT NULL UNIQUE, identity_key BLOB,
-    status TEXT NOT NULL, verified TEXT, verified_at INTEGER, offered BLOB, refused BLOB, held TEXT,
-    least_version INTEGER NOT NULL DEFAULT 0, dropped INTEGER NOT NULL DEFAULT 0
+    contact INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, identity BLOB NOT NULL UNIQUE, identityKey BLOB,
+    status TEXT NOT NULL, verified TEXT, verifiedAt INTEGER, offered BLOB, refused BLOB, held TEXT,
+    leastVersion INTEGER NOT NULL DEFAULT 0, dropped INTEGER NOT NULL DEFAULT 0
   ) STRICT;
 
   -- devices.ts. Contact 0 is oneself. A device's signing key follows from the statements; the row has what is known of it
@@ -35,7 +35,7 @@ export const SCHEMA = [
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE devices (
     contact INTEGER NOT NULL, device INTEGER NOT NULL,
-    prekey BLOB, prekey_created INTEGER, prekey_expires INTEGER, known_kinds BLOB,
+    prekey BLOB, created INTEGER, expires INTEGER, knownKinds BLOB,
     chain BLOB NOT NULL, sequence INTEGER NOT NULL DEFAULT 0, previous BLOB NOT NULL,
     PRIMARY KEY (contact, device)
   ) STRICT, WITHOUT ROWID;
@@ -68,7 +68,7 @@ export const SCHEMA = [
   -- newest envelope of a message, to be shown. message is null for what is silent.
   CREATE TABLE outbox (
     position INTEGER PRIMARY KEY AUTOINCREMENT, hash BLOB NOT NULL UNIQUE, contact INTEGER NOT NULL,
-    device INTEGER NOT NULL, message INTEGER, envelope BLOB NOT NULL
+    device INTEGER NOT NULL, message INTEGER, bytes BLOB NOT NULL
   ) STRICT;
   CREATE TABLE envelopes (
     hash BLOB PRIMARY KEY, contact INTEGER NOT NULL, device INTEGER NOT NULL, message INTEGER, mine INTEGER NOT NULL,

@@ -9,7 +9,7 @@ import type { Ask } from './session.ts';
 
 const VERSION = 1;
 /** The most statements that go into one frame of 65,536 bytes, at 900 each. */
-export const STATEMENTS_PER_FRAME = 64;
+const STATEMENTS_PER_FRAME = 64;
 
 export type SigningIn = {
   ask: Ask;
@@ -68,12 +68,14 @@ export async function register(
 }
 
 /** Shows the relay the device list, of which it may lack the end, or all. */
-async function offer({ ask, account }: SigningIn, statements: readonly Signed[]): Promise<void> {
-  if (statements.length === 0) return;
-  await ask('publish', {
-    identityKey: account.identityKey,
-    statements: statements.slice(0, STATEMENTS_PER_FRAME),
-  });
+export async function offer(
+  { ask, account }: Pick<SigningIn, 'ask' | 'account'>,
+  statements: readonly Signed[],
+): Promise<void> {
+  const { identityKey } = account;
+  for (let from = 0; from < statements.length; from += STATEMENTS_PER_FRAME) {
+    await ask('publish', { identityKey, statements: statements.slice(from, from + STATEMENTS_PER_FRAME) });
+  }
 }
 
 const copied = (): Failure =>

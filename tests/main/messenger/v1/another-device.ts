@@ -76,17 +76,11 @@ export function addDevice(directory: string): Promise<string> {
 
     const folder = temporaryFolder();
     const database = new Database(folder, SCHEMA);
-    database.run(
-      `INSERT INTO account (profile, name, device, signing_key, identity_key, relays, relay_key, registered)
-       VALUES (?, ?, ?, ?, ?, ?, ?, 1)`,
-      profile,
-      account.name,
-      number,
-      signer.publicKey.fingerprint,
-      account.identityKey,
-      JSON.stringify(account.relays),
-      account.relayKey,
-    );
+    const { name, identityKey, relays, relayKey } = account;
+    database.run`
+      INSERT INTO account (profile, name, device, signingKey, identityKey, relays, relayKey, registered)
+      VALUES (${profile}, ${name}, ${number}, ${signer.publicKey.fingerprint}, ${identityKey},
+        ${JSON.stringify(relays)}, ${relayKey}, 1)`;
     new Devices(database).setList(SELF, extend(list, change), statements);
     const prekeys = new Prekeys(database, { ...account, device: number, signer, storage }, Date.now);
     await prekeys.renew();
