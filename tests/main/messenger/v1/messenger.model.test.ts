@@ -116,7 +116,15 @@ class World {
       const last = this.written[name].at(-1)!;
       await until(async () => (await this.textsOf(other(name))).includes(last));
       await until(() => this.people[name].drained(100));
+      // What has to be sealed again comes after what was written later.
+      if (!this.wasRestored) await until(async () => (await this.lost(name)).length === 0);
     }
+  }
+
+  /** What somebody has written and the other hasn't got. */
+  async lost(name: Name): Promise<string[]> {
+    const arrived = await this.textsOf(other(name));
+    return this.written[name].filter((text) => !arrived.includes(text));
   }
 
   async textsOf(name: Name): Promise<string[]> {
@@ -127,7 +135,7 @@ class World {
   async check(): Promise<void> {
     for (const name of NAMES) {
       const arrived = await this.textsOf(other(name));
-      const lost = this.written[name].filter((text) => !arrived.includes(text));
+      const lost = await this.lost(name);
       const history = await this.people[other(name)].history(name, 1000);
       const notices = new Set(history.map(({ kind }) => kind));
       expect(new Set(arrived).size, 'nothing twice').toBe(arrived.length);
