@@ -17,12 +17,20 @@ const common = {
 
 export default defineConfig({
   test: {
-    // Twice as many as the smallest machines have cores: tests that run programs and browsers wait most of the time.
-    maxWorkers: 4,
+    // One more than the smallest machines have cores: now and then a test waits.
+    maxWorkers: 3,
     projects: [
       { test: { ...common, name: 'crypto', include: crypto } },
       { test: { ...common, name: 'app', include: app } },
-      { test: { ...common, name: 'rest', include: ['tests/**/*.test.ts'], exclude: [...crypto, ...app] } },
+      {
+        test: {
+          ...common,
+          name: 'rest',
+          include: ['tests/**/*.test.ts'],
+          exclude: [...crypto, ...app],
+          setupFiles: 'tests/prepared-primes.ts',
+        },
+      },
     ],
     coverage: {
       include: ['protocol/**/*.ts', 'relay/**/*.ts', 'main/messenger/**/*.ts', 'cli/**/*.ts'],

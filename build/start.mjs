@@ -13,6 +13,7 @@ import {
   keyringPackages,
   keytarPackages,
   root,
+  testPackages,
   windowPackages,
 } from './setup.mjs';
 
@@ -70,7 +71,7 @@ const commands = {
     ],
   },
   test: {
-    needs: [...windowPackages, ...keyringPackages, 'openssl', 'binutils', 'zsh', 'fish'],
+    needs: [...windowPackages, ...testPackages, ...keyringPackages],
     keyring: true,
     steps: (args) => [[node(), 'build/test.mjs', ...args]],
   },
