@@ -17,11 +17,6 @@ export const windowPackages = [
   'fonts-dejavu-core',
   'fonts-noto-color-emoji',
 ];
-/** The headless shell starts in a fifth of Chromium's processor time; without it, Chromium does. */
-export const testPackages = [
-  ...(isDebian ? ['chromium-headless-shell'] : []),
-  ...['openssl', 'binutils', 'zsh', 'fish'],
-];
 export const keytarPackages = ['libsecret-1-0'];
 export const keyringPackages = ['libsecret-1-0', 'gnome-keyring', 'dbus', 'dbus-x11'];
 

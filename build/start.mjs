@@ -13,7 +13,6 @@ import {
   keyringPackages,
   keytarPackages,
   root,
-  testPackages,
   windowPackages,
 } from './setup.mjs';
 
@@ -71,7 +70,7 @@ const commands = {
     ],
   },
   test: {
-    needs: [...windowPackages, ...testPackages, ...keyringPackages],
+    needs: [...windowPackages, ...keyringPackages, 'openssl', 'binutils', 'zsh', 'fish'],
     keyring: true,
     steps: (args) => [[node(), 'build/test.mjs', ...args]],
   },

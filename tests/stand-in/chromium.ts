@@ -11,11 +11,9 @@ type Commands = Protocol.CommandParameters;
 type Results = Protocol.CommandReturnValues;
 export type Events = Protocol.Events;
 
-/** Where Chromium is: SIGNET_CHROMIUM, or one of the usual names on the PATH.
- * @param headless then its headless shell will do, which starts in a fifth of the processor time */
-export function findChromium(headless = false): string {
-  const windowed = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
-  const names = headless ? ['chromium-headless-shell', ...windowed] : windowed;
+/** Where Chromium is: SIGNET_CHROMIUM, or one of the usual names on the PATH. */
+export function findChromium(): string {
+  const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
   const folders = ['/usr/bin', ...(process.env.PATH ?? '').split(delimiter)];
   const places = folders.flatMap((folder) => names.map((name) => join(folder, name)));
   const found = process.env.SIGNET_CHROMIUM ?? places.find((place) => existsSync(place));
@@ -80,7 +78,7 @@ export class Chromium {
   constructor({ profile, headless, args = [] }: ChromiumOptions) {
     const quiet = ['background-networking', 'component-update', 'sync', 'quic', 'gpu', 'default-apps'];
     const child = spawn(
-      findChromium(headless),
+      findChromium(),
       [
         ...(headless ? ['--headless', '--hide-scrollbars', '--mute-audio'] : []),
         ...(process.getuid?.() === 0 ? ['--no-sandbox', '--test-type'] : []),

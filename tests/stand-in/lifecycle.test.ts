@@ -53,8 +53,7 @@ test('app.quit: before-quit, close and closed of each window, will-quit, quit', 
 });
 
 test('a window that refuses to close cancels the quit', async () => {
-  // The headless shell doesn't ask a page whether it may be closed.
-  const app = await launch(verbose, { args: ['refuse'], env: { SIGNET_CHROMIUM: findChromium() } });
+  const app = await launch(verbose, { args: ['refuse'] });
   await app.quit();
   await until(() => app.log().includes('closed second'));
   expect((await app.recorded()).windows).toHaveLength(1);

@@ -82,6 +82,12 @@ export class Envelopes {
       ORDER BY contact = 0, device LIMIT 1`?.bytes;
   }
 
+  /** The message was removed: nothing of it stays. */
+  forget(message: number): void {
+    this.#database.run`DELETE FROM outbox WHERE message = ${message}`;
+    this.#database.run`DELETE FROM envelopes WHERE message = ${message}`;
+  }
+
   /** Forgets which envelopes held what, when no key for them exists any more; what is shown stays. */
   forgetOld(now: number): void {
     const before = now - PREKEY_LIFETIME_MS;

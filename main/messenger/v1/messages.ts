@@ -148,9 +148,11 @@ export class Messages {
       WHERE conversation = ${conversation} AND author = ${author} AND salt IS NOT NULL`;
   }
 
-  /** Removes all messages of a conversation; what they hold is overwritten. */
-  clear(conversation: number): void {
-    this.#database.run`DELETE FROM messages WHERE conversation = ${conversation}`;
+  /** Removes all messages of a conversation; what they hold is overwritten. @returns their positions */
+  clear(conversation: number): number[] {
+    const removed = this.#database.all<Stored>`
+      DELETE FROM messages WHERE conversation = ${conversation} RETURNING position`;
+    return removed.map(({ position }) => position);
   }
 
   /** How many messages a conversation has, notices included. */

@@ -3,21 +3,11 @@ import { EventEmitter } from 'node:events';
 import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
 import { Failure } from '../../../protocol/failures.ts';
 import { USER_NAME_PATTERN, USER_NAME_RULE } from '../../../protocol/fields.ts';
-import { safetyNumber } from '../../../protocol/safety-number.ts';
 import { versionOf } from '../../../protocol/v1/devices.ts';
-import { spkiOf } from '../../../protocol/v1/key.ts';
 import { encodeInvite } from '../../../protocol/v1/links.ts';
 import { Database } from '../database.ts';
 import { type Keychain, systemKeychain } from '../keychain.ts';
-import {
-  type Account,
-  type Joining,
-  loadAccount,
-  markRegistered,
-  type Progress,
-  SignIns,
-  writeJoining,
-} from './account.ts';
+import { type Account, type Joining, loadAccount, type Progress, SignIns, writeJoining } from './account.ts';
 import { Chains } from './chains.ts';
 import { Connection, type ConnectionState, type Trouble } from './connection.ts';
 import { type Contact, Contacts } from './contacts.ts';
@@ -28,17 +18,18 @@ import { Directory } from './directory.ts';
 import { Envelopes } from './envelopes.ts';
 import { type MessageRow, Messages, type OpenedMessage } from './messages.ts';
 import { Outbox } from './outbox.ts';
+import { Overview } from './overview.ts';
 import { Owed } from './owed.ts';
 import { Prekeys } from './prekeys.ts';
+import { Presence } from './presence.ts';
 import { PublicKeys } from './public-keys.ts';
 import { type IncomingText, Receiving } from './receiving.ts';
 import { SCHEMA } from './schema.ts';
 import { Sealer } from './sealer.ts';
 import { Senders } from './senders.ts';
 import { Sending } from './sending.ts';
-import type { Ask } from './session.ts';
-import { logIn, offer, register } from './sign-in.ts';
 import { Telling } from './telling.ts';
+import { Trust } from './trust.ts';
 
 export type MessengerOptions = {
   /** The profile's folder. */
@@ -81,13 +72,15 @@ const FINAL = [
 ];
 
 export class Messenger extends EventEmitter<Events> {
+  /** What the user decides about contacts. */
+  readonly trust: Trust;
+  /** What there is to show. */
+  readonly overview: Overview;
   readonly #database: Database;
   readonly #account: Account;
   readonly #now: () => number;
-  readonly #signIns: SignIns;
   readonly #connection: Connection;
   readonly #contacts: Contacts;
-  readonly #devices: Devices;
   readonly #conversations: Conversations;
   readonly #messages: Messages;
   readonly #owed: Owed;
@@ -99,6 +92,7 @@ export class Messenger extends EventEmitter<Events> {
   readonly #sending: Sending;
   readonly #telling: Telling;
   readonly #receiving: Receiving;
+  readonly #presence: Presence;
   #upkeep: NodeJS.Timeout | undefined;
   #closing: Promise<void> | undefined;
 
@@ -133,11 +127,10 @@ export class Messenger extends EventEmitter<Events> {
     this.#account = account;
     this.#now = now;
     const { relays, relayKey, identity, storage } = account;
-    this.#signIns = new SignIns(database);
     this.#connection = new Connection({
       relays,
       relayKey,
-      signIn: (ask) => this.#signIn(ask),
+      signIn: (ask) => this.#presence.signIn(ask),
       isFinal: ({ code }) => FINAL.includes(code),
     });
     const { ask } = this.#connection;
@@ -147,7 +140,7 @@ export class Messenger extends EventEmitter<Events> {
     const isOnline = (): boolean => this.#connection.online;
 
     const contacts = (this.#contacts = new Contacts(database));
-    const devices = (this.#devices = new Devices(database));
+    const devices = new Devices(database);
     const deliveries = new Deliveries(database);
     const messages = (this.#messages = new Messages(database, deliveries, storage));
     const conversations = (this.#conversations = new Conversations(database, identity, storage));
@@ -199,6 +192,31 @@ export class Messenger extends EventEmitter<Events> {
         this.#telling.gather(contact);
         if (due) sending.inBackground(() => sending.sealDue(contact));
       },
+    });
+    this.trust = new Trust({
+      ...{ database, account, contacts, conversations, devices, directory, envelopes, messages, owed, now },
+      ...{ announceContact, redeliver: () => this.#connection.restart() },
+      gather: (contact) => this.#telling.gather(contact),
+    });
+    this.overview = new Overview({ contacts, conversations, devices, envelopes, messages, prekeys });
+    this.#presence = new Presence({
+      ...{
+        database,
+        account,
+        devices,
+        directory,
+        envelopes,
+        owed,
+        prekeys,
+        sending,
+        ask,
+        isOnline,
+        now,
+        report,
+      },
+      signIns: new SignIns(database),
+      telling: this.#telling,
+      onRegistered: () => this.emit('ready'),
     });
     this.#connection.on('deliver', (position, envelope) => {
       const { acknowledge } = this.#connection;
@@ -270,17 +288,14 @@ export class Messenger extends EventEmitter<Events> {
   start(): void {
     if (this.#account.registered) this.emit('ready');
     this.#connection.start();
-    this.#upkeep ??= setInterval(() => void this.upkeep(), UPKEEP_MS);
+    this.#upkeep ??= setInterval(() => void this.#presence.upkeep(), UPKEEP_MS);
   }
 
   /** Goes on with this copy of the profile, after `profile-copied`: with new keys and new chains. */
   async continueHere(): Promise<void> {
-    await this.#prekeys.renew();
-    this.#devices.restartChains();
-    this.#isContinued = true;
+    await this.#presence.continueHere();
     this.#connection.start();
   }
-  #isContinued = false;
 
   /** Seals a text and puts it into the outbox. @returns its row, once that is on the disk
    * @throws Failure `name-invalid`, `text-empty`, `text-too-long`, `unknown-user`, `identity-changed`, `list-changed`,
@@ -304,93 +319,22 @@ export class Messenger extends EventEmitter<Events> {
     this.#announceContact(contact);
   }
 
-  /** Accepts a message request: what was held back until now goes out. */
-  accept(name: string): void {
-    const contact = this.#known(name);
-    const { conversation } = this.#conversations.withContact(contact.contact, contact.identity);
-    this.#database.transaction(() => {
-      this.#contacts.setStatus(contact.contact, 'accepted');
-      for (const { id, device } of this.#messages.writtenBy(conversation, contact.contact)) {
-        this.#owed.add({ contact: contact.contact, device }, id, 'delivered');
-      }
-    });
-    this.#announceContact(contact.contact);
-    this.#telling.gather(contact.contact);
-  }
-
-  /** Declines a message request: its messages are deleted. A later message is a new request. */
-  decline(name: string): void {
-    const contact = this.#known(name);
-    const { conversation } = this.#conversations.withContact(contact.contact, contact.identity);
-    this.#database.transaction(() => {
-      this.#messages.clear(conversation);
-      for (const device of this.#owed.devices(contact.contact)) {
-        this.#owed.remove({ contact: contact.contact, device });
-      }
-      this.#contacts.setStatus(contact.contact, 'request');
-    });
-    this.#database.checkpoint();
-    this.#announceContact(contact.contact);
-  }
-
-  /** Whatever the contact writes from now on is dropped unopened; or no longer. */
-  setBlocked(name: string, isBlocked: boolean): void {
-    const { contact } = this.#known(name);
-    this.#contacts.setStatus(contact, isBlocked ? 'blocked' : 'accepted');
-    this.#announceContact(contact);
-  }
-
   /** Keeps what was begun to be written to a contact. */
   async saveDraft(name: string, text: string): Promise<void> {
-    const { contact } = this.#known(name);
-    await this.#conversations.saveDraft(this.#conversationOf(name), text);
+    const { contact } = this.trust.known(name);
+    await this.#conversations.saveDraft(this.trust.conversationOf(name), text);
     this.#announceContact(contact);
   }
 
   /** What was begun to be written, or the empty text. */
   draft(name: string): Promise<string> {
-    return this.#conversations.draft(this.#conversationOf(name));
-  }
-
-  /** The user has compared the safety number. @param identity that it was made of, 64 hex digits
-   * @throws Failure `identity-changed` */
-  markCompared(name: string, identity: string): void {
-    this.#contacts.markCompared(name, Buffer.from(identity, 'hex'), this.#now());
-    this.#announceContact(this.#known(name).contact);
-  }
-
-  /** The user takes the other identity that the relay shows. @param identity the one shown, 64 hex digits
-   * @throws Failure `identity-changed` */
-  acceptIdentity(name: string, identity: string): void {
-    const contact = this.#database.transaction(() => {
-      const accepted = this.#contacts.acceptOffered(name, Buffer.from(identity, 'hex'));
-      this.#devices.forget(accepted.contact);
-      this.#conversations.setIdentity(accepted.contact, accepted.identity);
-      return accepted;
-    });
-    this.#directory.forgetFresh();
-    this.#announceContact(contact.contact);
-    // What came from that identity waits at the relay.
-    this.#connection.restart();
-  }
-
-  /** The user keeps the identity that is pinned. @param identity the other one that was shown, 64 hex digits
-   * @throws Failure `identity-changed` */
-  refuseIdentity(name: string, identity: string): void {
-    this.#contacts.refuseOffered(name, Buffer.from(identity, 'hex'));
-    this.#announceContact(this.#known(name).contact);
-    this.#connection.restart();
-  }
-
-  /** The user takes the device list that the relay shows, though it contradicts the known one. @throws Failure `offline` */
-  acceptList(name: string): Promise<void> {
-    return this.#directory.acceptList(this.#known(name));
+    return this.#conversations.draft(this.trust.conversationOf(name));
   }
 
   /** Marks what a contact wrote as read, and tells the contact. @param upTo the last message's position */
   markRead(name: string, upTo = Number.MAX_SAFE_INTEGER): void {
-    const { contact, status } = this.#known(name);
-    const conversation = this.#conversationOf(name);
+    const { contact, status } = this.trust.known(name);
+    const conversation = this.trust.conversationOf(name);
     const rows = this.#database.transaction(() => {
       const read = this.#messages.markRead(conversation, upTo);
       for (const { row, ...author } of read) this.#owed.add(author, Buffer.from(row.id, 'hex'), 'read');
@@ -402,41 +346,11 @@ export class Messenger extends EventEmitter<Events> {
 
   /** The newest messages with a contact, oldest first. */
   history(name: string, limit: number): Promise<OpenedMessage[]> {
-    return this.#messages.history(this.#conversationOf(name), limit);
+    return this.#messages.history(this.trust.conversationOf(name), limit);
   }
 
   contacts(): Contact[] {
     return this.#contacts.list();
-  }
-
-  /** The safety number with a contact: 60 digits. @throws Failure `offline`, `unknown-user`, ... if it is new */
-  async safetyNumber(name: string): Promise<string> {
-    this.#assertOther(name);
-    const { identityKey } = await this.#directory.meet(name);
-    return safetyNumber(
-      { user: this.name, spki: spkiOf(this.#account.identityKey) },
-      { user: name, spki: spkiOf(identityKey!) },
-    );
-  }
-
-  /** Destroys expired prekeys; makes and publishes a new one when it is time. Done automatically on each connection and
-   * each hour. */
-  async upkeep(): Promise<void> {
-    try {
-      this.#owed.forgetOld(this.#now());
-      this.#envelopes.forgetOld(this.#now());
-      // Only when the relay has agreed with this clock: what a wrong one destroys is gone.
-      if (this.#connection.online) this.#prekeys.destroyExpired();
-      await this.#prekeys.rotate();
-      const prekey = this.#prekeys.current();
-      if (!prekey || prekey.published === 1 || !this.#connection.online) return;
-      const { identityKey } = this.#account;
-      await this.#connection.ask('publish', { identityKey, statements: [prekey] });
-      this.#prekeys.markPublished(prekey);
-    } catch (error) {
-      const failure = Failure.from(error);
-      if (!this.#closing && failure.code !== 'offline') this.emit('failure', failure);
-    }
   }
 
   /** Waits until everything has left for the relay. @param timeout milliseconds @returns whether it has */
@@ -457,6 +371,7 @@ export class Messenger extends EventEmitter<Events> {
 
   async #close(): Promise<void> {
     this.emit('closed');
+    this.#presence.close();
     clearInterval(this.#upkeep);
     await this.#receiving.close();
     // First: whatever waits for an answer of the relay needn't wait any longer.
@@ -480,17 +395,6 @@ export class Messenger extends EventEmitter<Events> {
     this.emit('conversationChanged', this.#contacts.get(contact).name);
   }
 
-  #known(name: string): Contact {
-    const contact = this.#contacts.byName(name);
-    if (!contact) throw new Failure('command-invalid', `There is no conversation with ${name}.`);
-    return contact;
-  }
-
-  #conversationOf(name: string): number {
-    const { contact, identity } = this.#known(name);
-    return this.#conversations.withContact(contact, identity).conversation;
-  }
-
   #assertOther(name: string): void {
     if (!USER_NAME_PATTERN.test(name)) throw new Failure('name-invalid', USER_NAME_RULE);
     if (name === this.name) throw new Failure('name-invalid', 'That is your own name. Enter somebody else.');
@@ -502,62 +406,6 @@ export class Messenger extends EventEmitter<Events> {
     this.emit('connection', state);
     this.#outbox.setOnline(online);
     if (!online) return;
-    this.#sending.inBackground(() => this.#catchUp());
-  }
-
-  /** On a new connection: one's own devices first, then all that is owed or due. */
-  async #catchUp(): Promise<void> {
-    const refreshed = await this.#directory.refreshSelf();
-    const { ask } = this.#connection;
-    // The relay was restored from an old backup: it gets the changes of the device list that it lacks.
-    if (refreshed === 'rollback')
-      await offer({ ask, account: this.#account }, this.#devices.statements(SELF));
-    else if (refreshed === 'fork') this.emit('failure', ownFork());
-    else {
-      this.#prekeys.sawPublished(refreshed.created);
-      if (refreshed.hasOtherDevices) this.#sending.announceDevices();
-    }
-    await this.upkeep();
-    this.#telling.gatherAll();
-    this.#sending.sealAllDue();
-  }
-
-  /** Logs in; registers if the relay doesn't know this user: the first time, or after it was set up again. */
-  async #signIn(ask: Ask): Promise<void> {
-    const signingIn = { ask, account: this.#account, signIns: this.#signIns, time: this.#now() };
-    const statements = this.#devices.statements(SELF);
-    if (this.#account.registered) {
-      try {
-        return await this.#accepting(() => logIn(signingIn));
-      } catch (error) {
-        const { code } = Failure.from(error);
-        // The relay may be an older copy, which doesn't know this device yet.
-        if (code === 'login-refused' && statements.length > 0) return await logIn(signingIn, statements);
-        if (code !== 'unknown-user') throw error;
-      }
-    }
-    const wasRegistered = this.#account.registered;
-    const prekey = this.#prekeys.current()!;
-    await this.#accepting(() => register(signingIn, prekey, statements));
-    this.#prekeys.markPublished(prekey);
-    markRegistered(this.#database, this.#account);
-    if (!wasRegistered) this.emit('ready');
-  }
-
-  /** The user has said that this copy of the profile is the one to go on with. */
-  async #accepting(signIn: () => Promise<void>): Promise<void> {
-    try {
-      await signIn();
-    } catch (error) {
-      if (!this.#isContinued || Failure.from(error).code !== 'profile-copied') throw error;
-    }
-    this.#isContinued = false;
+    this.#sending.inBackground(() => this.#presence.catchUp());
   }
 }
-
-const ownFork = (): Failure =>
-  new Failure(
-    'list-changed',
-    'The relay shows another list of your own devices than the one this computer knows. ' +
-      'Check the list of your devices; ask the person who runs the relay whether it was restored from a backup.',
-  );

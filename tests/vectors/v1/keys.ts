@@ -47,12 +47,13 @@ export const identityOf = (name: KeyName): Buffer => Buffer.from(stored().keys[n
 export const shortModulus = (): Buffer => Buffer.from(stored().short.modulus, 'hex');
 export const storedKeys = (): Stored => stored();
 
-function primes(name: KeyName): Buffer {
+/** p | q, 384 bytes. */
+export function primesOf(name: KeyName): Buffer {
   const { p = '', q = '' } = createPrivateKey(stored().keys[name].pem).export({ format: 'jwk' });
   return Buffer.concat([Buffer.from(p, 'base64url'), Buffer.from(q, 'base64url')]);
 }
-export const signingKey = (name: KeyName): Promise<SigningKey> => importSigningKey(primes(name));
-export const openingKey = (name: KeyName): Promise<OpeningKey> => importOpeningKey(primes(name));
+export const signingKey = (name: KeyName): Promise<SigningKey> => importSigningKey(primesOf(name));
+export const openingKey = (name: KeyName): Promise<OpeningKey> => importOpeningKey(primesOf(name));
 
 /** 384 bytes that pass for a modulus, whose private half nobody has. */
 export function anyModulus(name: string): Buffer {

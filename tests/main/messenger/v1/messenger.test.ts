@@ -10,7 +10,7 @@ test('a text arrives once, is delivered, and read', async () => {
   expect(row).toMatchObject({ mine: true, kind: 'text', state: 'pending' });
   await until(() => texts(bob).length > 0);
   expect(bob.heard[0]).toMatchObject({ from: 'alice', text: 'Hello, Bob!', isRequest: true });
-  bob.accept('alice');
+  bob.trust.accept('alice');
   await until(async () => (await stateOf(alice, 'bob', 'Hello, Bob!')) === 'delivered');
   bob.markRead('alice');
   await until(async () => (await stateOf(alice, 'bob', 'Hello, Bob!')) === 'read');

@@ -28,7 +28,7 @@ test('of a stranger 16 messages are kept; no receipt goes out until the request 
   await bringOnline(again);
   await soon(1000);
   expect(await stateOf(alice, 'bob', 'number 0')).toBe('sent');
-  again.accept('alice');
+  again.trust.accept('alice');
   await until(async () => (await stateOf(alice, 'bob', 'number 15')) === 'read');
   expect(await stateOf(alice, 'bob', 'number 16')).toBe('sent');
   await alice.send('bob', 'now as a contact');
@@ -41,7 +41,7 @@ test('a declined request is deleted; a later message is a new one', async () => 
   const [alice, bob] = await Promise.all([arrive('alice', relay), arrive('bob', relay)]);
   await alice.send('bob', 'buy my things');
   await until(() => texts(bob).length === 1);
-  bob.decline('alice');
+  bob.trust.decline('alice');
   expect(await bob.history('alice', 10)).toEqual([]);
   await alice.send('bob', 'please');
   await until(() => texts(bob).length === 2);
@@ -57,14 +57,14 @@ test('writing to a stranger accepts them; who is blocked is not heard, and hears
   await bob.send('alice', 'who are you?');
   await until(() => texts(alice).length === 1);
   expect(bob.contacts()).toMatchObject([{ status: 'accepted' }]);
-  bob.setBlocked('alice', true);
+  bob.trust.setBlocked('alice', true);
   await alice.send('bob', 'hear me');
   await until(async () => (await stateOf(alice, 'bob', 'hear me')) === 'sent');
   await until(() => alice.drained(5000));
   await soon(500);
   expect(texts(bob)).toEqual(['hello']);
   expect(await stateOf(alice, 'bob', 'hear me')).toBe('sent');
-  bob.setBlocked('alice', false);
+  bob.trust.setBlocked('alice', false);
   await alice.send('bob', 'and now?');
   await until(() => texts(bob).includes('and now?'));
   expect(bob.failures).toEqual([]);

@@ -15,12 +15,17 @@ test('the invite pins whoever invites; a safety number is the same on both sides
   expect(bob.contacts()).toMatchObject([{ name: 'alice', verified: 'invite', status: 'accepted' }]);
   await bob.send('alice', 'I was invited');
   await until(() => texts(alice).length === 1);
-  const [number, other] = await Promise.all([alice.safetyNumber('bob'), bob.safetyNumber('alice')]);
+  const [number, other] = await Promise.all([
+    alice.trust.safetyNumber('bob'),
+    bob.trust.safetyNumber('alice'),
+  ]);
   expect(number).toMatch(/^\d{60}$/);
   expect(number).toBe(other);
-  alice.markCompared('bob', bob.fingerprint);
+  alice.trust.markCompared('bob', bob.fingerprint);
   expect(alice.contacts()).toMatchObject([{ name: 'bob', verified: 'compared' }]);
-  expect(() => alice.markCompared('bob', alice.fingerprint)).toThrow(/safety number of bob has changed/);
+  expect(() => alice.trust.markCompared('bob', alice.fingerprint)).toThrow(
+    /safety number of bob has changed/,
+  );
 });
 
 test('another identity under a known name: nothing is sealed to it, what it writes waits until the user has decided', async () => {
@@ -41,7 +46,7 @@ test('another identity under a known name: nothing is sealed to it, what it writ
   await expect(alice.send('bob', 'is it you?')).rejects.toMatchObject({ code: 'identity-changed' });
   expect(texts(alice)).toEqual(['hello yourself']);
   // The user asks bob, who has a new computer.
-  alice.acceptIdentity('bob', other.fingerprint);
+  alice.trust.acceptIdentity('bob', other.fingerprint);
   await until(() => texts(alice).includes('it is me, bob'));
   await alice.send('bob', 'good to hear');
   await until(() => texts(other).includes('good to hear'));
@@ -64,7 +69,7 @@ test('a refused identity is not told again, and what it writes is refused', asyn
   const mallory = await arrive('bob', relay);
   await mallory.send('alice', 'it is me, bob');
   await until(() => alice.contacts()[0]?.offered);
-  alice.refuseIdentity('bob', mallory.fingerprint);
+  alice.trust.refuseIdentity('bob', mallory.fingerprint);
   await until(async () => (await alice.history('bob', 10)).at(-1)?.kind === 'refused');
   expect(alice.contacts()).toMatchObject([{ offered: null }]);
   await expect(alice.send('bob', 'to mallory?')).rejects.toMatchObject({ code: 'identity-changed' });
