@@ -183,6 +183,11 @@ export class Contacts {
   }
 }
 
+/** Whether something may be sealed for a contact without the user's asking: not before it is accepted, nor while the relay
+ * shows another identity or device list. */
+export const mayBeTold = ({ status, offered, held }: Contact): boolean =>
+  status === 'accepted' && !offered && !held;
+
 export const identityChanged = (name: string): Failure =>
   new Failure(
     'identity-changed',

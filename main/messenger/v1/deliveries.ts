@@ -77,10 +77,10 @@ export class Deliveries {
   }
 
   /** The user sends a failed message again. */
-  revive(message: number, due: boolean): void {
+  revive(message: number, contact: number, device: number, due: boolean): void {
     this.#database.run`
       UPDATE deliveries SET state = 'pending', resends = 0, due = ${due}
-      WHERE message = ${message} AND state = 'failed'`;
+      WHERE message = ${message} AND contact = ${contact} AND device = ${device} AND state = 'failed'`;
   }
 
   /** The device is gone: nothing is to be delivered to it. */

@@ -4,7 +4,7 @@ import { type Content, encodeContent, MAX_TEXT_BYTES } from '../../../protocol/v
 import { messageId } from '../../../protocol/v1/ids.ts';
 import { Malformed } from '../../../protocol/v1/reader.ts';
 import type { Account } from './account.ts';
-import { type Contact, type Contacts, identityChanged } from './contacts.ts';
+import { type Contact, type Contacts, identityChanged, mayBeTold } from './contacts.ts';
 import type { Conversations } from './conversations.ts';
 import type { Deliveries, Due } from './deliveries.ts';
 import { SELF } from './devices.ts';
@@ -73,12 +73,10 @@ export class Sending {
       const { ready } = sealer.targets((await this.#upToDate(contact, true)).contact);
       for (const { device } of deliveries.of(position)) {
         const envelope = envelopes.newestTo(position, contact, device);
-        if (envelope && ready.some((target) => target.device === device)) envelopes.putAgain(envelope);
+        const canGoAgain = envelope !== undefined && ready.some((target) => target.device === device);
+        if (canGoAgain) envelopes.putAgain(envelope);
+        deliveries.revive(position, contact, device, !canGoAgain);
       }
-      const canGoAgain = deliveries
-        .of(position)
-        .some(({ device }) => envelopes.newestTo(position, contact, device));
-      deliveries.revive(position, !canGoAgain);
     });
     announce(messages.changed(position));
     await this.sealDue(contact);
@@ -123,7 +121,7 @@ export class Sending {
   /** Tells every contact of a new version of one's own device list: a null's header carries it. */
   announceDevices(): void {
     const { contacts, sealer } = this.#parts;
-    for (const contact of contacts.list().filter(({ status }) => status === 'accepted')) {
+    for (const contact of contacts.list().filter(mayBeTold)) {
       this.inBackground(() =>
         sealer.inTurn(contact.contact, async () => {
           const { ready } = sealer.targets(contact.contact);

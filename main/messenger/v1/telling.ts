@@ -1,6 +1,6 @@
 // Tells contacts' devices what they are owed: receipts and retry requests, several ids in one envelope.
 import { encodeContent } from '../../../protocol/v1/content.ts';
-import type { Contacts } from './contacts.ts';
+import { type Contacts, mayBeTold } from './contacts.ts';
 import { SELF } from './devices.ts';
 import type { Directory } from './directory.ts';
 import { type Owed, type OwedKind, owedKinds } from './owed.ts';
@@ -48,7 +48,10 @@ export class Telling {
   /** Whether nobody who may be told anything is owed something. */
   get isIdle(): boolean {
     const { contacts, owed } = this.#parts;
-    return this.#gathering.size === 0 && owed.contacts().every((contact) => !mayBeTold(contacts, contact));
+    return (
+      this.#gathering.size === 0 &&
+      owed.contacts().every((contact) => contact !== SELF && !mayBeTold(contacts.get(contact)))
+    );
   }
 
   close(): void {
@@ -60,9 +63,9 @@ export class Telling {
   async #tell(contact: number): Promise<void> {
     const { contacts, directory, owed, sealer } = this.#parts;
     // Before it is accepted, a request gets nothing back.
-    if (!mayBeTold(contacts, contact)) return;
+    if (contact !== SELF && !mayBeTold(contacts.get(contact))) return;
     await sealer.inTurn(contact, async () => {
-      if (owed.needsLookUp(contact))
+      if (owed.needsLookUp(contact) || (contact !== SELF && !directory.isFresh(contact)))
         await (contact === SELF ? directory.refreshSelf() : directory.refresh(contacts.get(contact)));
       const { ready, waiting } = sealer.targets(contact);
       for (const device of owed.devices(contact)) {
@@ -84,10 +87,4 @@ export class Telling {
       });
     }
   }
-}
-
-function mayBeTold(contacts: Contacts, contact: number): boolean {
-  if (contact === SELF) return true;
-  const { status, offered, held } = contacts.get(contact);
-  return status === 'accepted' && !offered && !held;
 }
