@@ -35,11 +35,13 @@ export class Directory {
   readonly #ask: Ask;
   readonly #now: () => number;
   readonly #onChanged: (contact: Contact) => void;
+  readonly #onOtherDevices: (contact: number) => void;
   /** Looked up on this connection. */
   readonly #fresh = new Set<number>();
   readonly #asked = new Map<string, Promise<Shown>>();
 
-  /** @param onChanged is told of a contact whose standing has changed: an identity offered, a list held back */
+  /** @param onChanged is told of a contact whose standing has changed: an identity offered, a list held back
+   * @param onOtherDevices is told of a contact who has added or removed a device */
   constructor(parts: {
     account: Account;
     contacts: Contacts;
@@ -47,6 +49,7 @@ export class Directory {
     ask: Ask;
     now: () => number;
     onChanged: (contact: Contact) => void;
+    onOtherDevices: (contact: number) => void;
   }) {
     this.#account = parts.account;
     this.#contacts = parts.contacts;
@@ -54,6 +57,7 @@ export class Directory {
     this.#ask = parts.ask;
     this.#now = parts.now;
     this.#onChanged = parts.onChanged;
+    this.#onOtherDevices = parts.onOtherDevices;
   }
 
   /** On a new connection nothing was looked up yet. */
@@ -206,7 +210,11 @@ export class Directory {
   #take(contact: number, { list, statements, prekeys, identityKey }: Shown, isFirst: boolean): Refreshed {
     const before = this.#devices.list(contact, identityKey);
     const hasOtherDevices = versionOf(list) > versionOf(before);
-    if (hasOtherDevices) this.#devices.setList(contact, list, statements);
+    if (hasOtherDevices) {
+      this.#devices.setList(contact, list, statements);
+      // A list that was never seen before is no change.
+      if (contact !== SELF && !isFirst) this.#onOtherDevices(contact);
+    }
     const taken = prekeys.filter((prekey) => this.#devices.takePrekey(contact, prekey));
     return { isNew: isFirst || hasOtherDevices || taken.length > 0, hasOtherDevices };
   }

@@ -149,7 +149,13 @@ export class Messenger extends EventEmitter<Events> {
     const prekeys = (this.#prekeys = new Prekeys(database, account, now));
     const keys = new PublicKeys();
     const onChanged = ({ contact }: Contact): void => announceContact(contact);
-    const directory = (this.#directory = new Directory({ account, contacts, devices, ask, now, onChanged }));
+    const onOtherDevices = (contact: number): void => {
+      const { conversation } = conversations.withContact(contact, contacts.get(contact).identity);
+      announce(messages.countNotice(conversation, 'devices', now()));
+    };
+    const directory = (this.#directory = new Directory({
+      ...{ account, contacts, devices, ask, now, onChanged, onOtherDevices },
+    }));
     const sealer = (this.#sealer = new Sealer({
       ...{ database, account, contacts, devices, directory, envelopes, keys, now },
       onPosted: () => this.#outbox.send(),

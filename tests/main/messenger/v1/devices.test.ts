@@ -76,6 +76,8 @@ test('a computer that is added while others write gets what is written from then
   expect(await said(desktop, 'bob')).toEqual(['> from the new one', 'to both']);
   const kinds = [desktop, laptop].map(async (one) => (await one.history('bob', 100)).map(({ kind }) => kind));
   expect((await Promise.all(kinds)).flat()).not.toContain('gap');
+  // Bob is told of the other computer in a line.
+  expect((await bob.history('alice', 100)).map(({ kind }) => kind)).toContain('devices');
   expect([bob.failures, desktop.failures, laptop.failures]).toEqual([[], [], []]);
 });
 
