@@ -1,4 +1,5 @@
 // One connection: reads its frames in order, signs its device in, and answers.
+import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 import { Budget } from '../limits.ts';
 import { networkOf } from '../office.ts';
@@ -35,6 +36,7 @@ const MAX_COST = 50;
 
 export class Connection implements Peer {
   readonly #socket: WebSocket;
+  readonly #transport: Socket;
   readonly #context: RelayContext;
   readonly #address: string;
   readonly #budget: Budget;
@@ -45,11 +47,14 @@ export class Connection implements Peer {
   #failedSignIns = 0;
   #session: Session | undefined;
   #accepted: number[] = [];
+  /** What is sent in one turn of the event loop leaves at its end, in one TLS record and one system call. */
+  #isCorked = false;
   #isAlive = true;
 
-  /** @param address the peer's, for the limits */
-  constructor(socket: WebSocket, context: RelayContext, address: string) {
+  /** @param transport what the WebSocket writes to @param address the peer's, for the limits */
+  constructor(socket: WebSocket, transport: Socket, context: RelayContext, address: string) {
     this.#socket = socket;
+    this.#transport = transport;
     this.#context = context;
     this.#address = address;
     this.#budget = new Budget(context.limits.burst, context.limits.perSecond, context.now);
@@ -190,14 +195,21 @@ export class Connection implements Peer {
   }
 
   #accept(request: number): void {
-    if (this.#accepted.length === 0) setImmediate(() => this.#tellAccepted());
     this.#accepted.push(request);
+    this.#cork();
   }
 
-  #tellAccepted(): void {
-    while (this.#accepted.length > 0) {
-      this.#send({ type: 'accepted', request: 0, requests: this.#accepted.splice(0, MAX_BATCH) });
-    }
+  #cork(): void {
+    if (this.#isCorked) return;
+    this.#isCorked = true;
+    this.#transport.cork();
+    setImmediate(() => {
+      while (this.#accepted.length > 0) {
+        this.#send({ type: 'accepted', request: 0, requests: this.#accepted.splice(0, MAX_BATCH) });
+      }
+      this.#isCorked = false;
+      this.#transport.uncork();
+    });
   }
 
   #refill(): void {
@@ -233,6 +245,7 @@ export class Connection implements Peer {
 
   #send(frame: Frame): void {
     if (this.#socket.readyState !== this.#socket.OPEN) return;
+    this.#cork();
     this.#socket.send(encodeFrame(frame));
     // A peer that asks and never reads must not fill the relay's memory.
     if (this.#socket.bufferedAmount > MAX_BUFFERED_BYTES) this.#socket.terminate();

@@ -6,12 +6,16 @@ import type { MailboxName, Waiting } from './stores.ts';
 /** Envelopes that may be under way without an acknowledgement: in all, and of one sender's identity. */
 export const WINDOW = 256;
 export const WINDOW_PER_SENDER = 64;
+/** Bytes of envelopes that are held in memory for a connection until there is room. */
+export const HELD_BYTES = 512 * 1024;
 
 type Queue = {
   underWay: number;
   /** The last position that was handed over. */
   last: number;
-  /** Something behind it is stored, or will be: newer ones queue up. */
+  /** What comes next, without a gap: it came in while the window was full. */
+  held: Waiting[];
+  /** Something behind that is stored, or will be: newer ones queue up. */
   isBehind: boolean;
   /** Something was stored while the mailbox was being read: that reading may have missed it. */
   hasNews: boolean;
@@ -24,6 +28,7 @@ export class Delivery {
   /** By sender. Kept as long as the connection: a late read must not bring again what `last` has passed. */
   readonly #queues = new Map<string, Queue>();
   readonly #underWay = new Map<number, Waiting>();
+  #heldBytes = 0;
   #filling: Promise<void> | undefined;
   #isAskedAgain = false;
   #isStarted = false;
@@ -46,14 +51,13 @@ export class Delivery {
     this.#isEnded = true;
   }
 
-  /** Hands over an envelope that has just come in, unless others come first. @returns whether it did */
+  /** Takes an envelope that has just come in: hands it over, or holds it until there is room.
+   * @returns false if it is to be read from the store, because others come first or too much is held */
   offer(waiting: Waiting): boolean {
     const queue = this.#queueOf(waiting.sender);
-    if (!this.#isStarted || queue.isBehind || this.#room(queue) === 0) {
-      queue.isBehind = true;
-      return false;
-    }
-    this.#hand(queue, waiting);
+    queue.isBehind ||= !this.#isStarted || !this.#holdIfSmall(queue, waiting);
+    if (queue.isBehind) return false;
+    this.#drain(queue);
     return true;
   }
 
@@ -70,19 +74,19 @@ export class Delivery {
   stored(sender: string, position: number): void {
     if (this.#underWay.has(position)) return;
     const queue = this.#queueOf(sender);
-    if (position > queue.last) queue.isBehind = queue.hasNews = true;
+    if (position > endOf(queue)) queue.isBehind = queue.hasNews = true;
   }
 
   /** Whether a half of some window is free for what waits. */
   get isHungry(): boolean {
     if (this.#underWay.size > WINDOW / 2) return false;
-    for (const { isBehind, underWay } of this.#queues.values()) {
-      if (isBehind && underWay <= WINDOW_PER_SENDER / 2) return true;
+    for (const { isBehind, held, underWay } of this.#queues.values()) {
+      if ((isBehind || held.length > 0) && underWay <= WINDOW_PER_SENDER / 2) return true;
     }
     return false;
   }
 
-  /** Reads on in the mailbox as far as the windows allow. @throws what the store throws */
+  /** Hands over what is held and reads on in the mailbox, as far as the windows allow. @throws what the store throws */
   refill(): Promise<void> {
     this.#isAskedAgain = true;
     this.#filling ??= this.#fill().finally(() => (this.#filling = undefined));
@@ -93,22 +97,45 @@ export class Delivery {
     while (this.#isAskedAgain && this.#isStarted && !this.#isEnded) {
       this.#isAskedAgain = false;
       for (const [sender, queue] of this.#queues) {
+        this.#drain(queue);
         const room = this.#room(queue);
         if (!queue.isBehind || room === 0) continue;
         queue.hasNews = false;
-        const { envelopes, isAll } = await this.#mailboxes.read(this.#mailbox, sender, queue.last, room);
+        const { envelopes, isAll } = await this.#mailboxes.read(this.#mailbox, sender, endOf(queue), room);
         if (this.#isEnded) return;
-        for (const waiting of envelopes)
-          if (!this.#underWay.has(waiting.position)) this.#hand(queue, waiting);
-        if (!isAll) continue;
-        // What isn't stored yet is told by `stored`.
-        queue.isBehind = queue.hasNews || this.#mailboxes.isStoring(this.#mailbox, sender, queue.last);
+        // Others may have taken the room meanwhile.
+        for (const waiting of envelopes) this.#hold(queue, waiting);
+        if (isAll && !queue.hasNews) {
+          // What isn't stored yet follows on what was stored. If it is too much to hold, `stored` tells of the rest.
+          const unstored = this.#mailboxes.unstored(this.#mailbox, sender, endOf(queue));
+          queue.isBehind = !unstored.every((waiting) => this.#holdIfSmall(queue, waiting));
+        }
+        this.#drain(queue);
       }
     }
   }
 
   #room(queue: Queue): number {
     return Math.max(0, Math.min(WINDOW - this.#underWay.size, WINDOW_PER_SENDER - queue.underWay));
+  }
+
+  /** @returns false if too much is held already */
+  #holdIfSmall(queue: Queue, waiting: Waiting): boolean {
+    if (this.#heldBytes + waiting.envelope.length > HELD_BYTES) return false;
+    this.#hold(queue, waiting);
+    return true;
+  }
+
+  #hold(queue: Queue, waiting: Waiting): void {
+    this.#heldBytes += waiting.envelope.length;
+    queue.held.push(waiting);
+  }
+
+  #drain(queue: Queue): void {
+    for (const waiting of queue.held.splice(0, this.#room(queue))) {
+      this.#heldBytes -= waiting.envelope.length;
+      this.#hand(queue, waiting);
+    }
   }
 
   #hand(queue: Queue, waiting: Waiting): void {
@@ -121,8 +148,11 @@ export class Delivery {
   #queueOf(sender: string): Queue {
     const known = this.#queues.get(sender);
     if (known) return known;
-    const queue = { underWay: 0, last: 0, isBehind: false, hasNews: false };
+    const queue = { underWay: 0, last: 0, held: [], isBehind: false, hasNews: false };
     this.#queues.set(sender, queue);
     return queue;
   }
 }
+
+/** The position up to which nothing needs to be read. */
+const endOf = ({ held, last }: Queue): number => held.at(-1)?.position ?? last;

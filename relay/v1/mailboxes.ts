@@ -133,14 +133,12 @@ export class Mailboxes {
     return (await this.#store.usage(mailbox)).map(({ sender }) => sender);
   }
 
-  /** Whether something of this sender is not stored yet. @param after a position */
-  isStoring(mailbox: MailboxName, sender: string, after: number): boolean {
-    for (const map of [this.#pending, this.#storing]) {
-      for (const { waiting } of map.values()) {
-        if (waiting.position > after && waiting.mailbox === mailbox && waiting.sender === sender) return true;
-      }
-    }
-    return false;
+  /** What of this sender is not stored yet, oldest first. @param after a position */
+  unstored(mailbox: MailboxName, sender: string, after: number): Waiting[] {
+    return [...this.#storing.values(), ...this.#pending.values()]
+      .map(({ waiting }) => waiting)
+      .filter((one) => one.position > after && one.mailbox === mailbox && one.sender === sender)
+      .sort((one, other) => one.position - other.position);
   }
 
   /** Removes what nobody fetched. @param lifetime milliseconds @throws what the store throws */

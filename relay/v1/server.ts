@@ -93,7 +93,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
   sockets.on('connection', (socket, request) => {
     door.passed(request.socket);
     const address = request.socket.remoteAddress ?? '';
-    const connection = new Connection(socket, context, address);
+    const connection = new Connection(socket, request.socket, context, address);
     everybody.add(connection);
     socket.on('close', () => everybody.delete(connection));
     if (everybody.size > limits.connections) {

@@ -20,7 +20,8 @@ function openStore(): SqliteMessages {
   return new SqliteMessages(database);
 }
 
-const numbered = (sender: string, number: number): Buffer => Buffer.from(`${sender} ${number}`.padEnd(900));
+const numbered = (sender: string, number: number, bytes = 900): Buffer =>
+  Buffer.from(`${sender} ${number}`.padEnd(bytes));
 const numberIn = ({ envelope }: Waiting): number => Number(envelope.toString().split(' ')[1]);
 
 test('what was pushed to a connection that breaks comes first on the next one', async () => {
@@ -64,11 +65,13 @@ function slowed(store: SqliteMessages, scheduler: fc.Scheduler): MessageStore {
   };
 }
 
-type Step = { what: 'put' | 'acknowledge'; sender: 'alice' | 'mallory'; count: number };
+type Step = { what: 'put' | 'acknowledge'; sender: 'alice' | 'mallory'; count: number; bytes: number };
 const step: fc.Arbitrary<Step> = fc.record({
   what: fc.constantFrom('put' as const, 'put' as const, 'acknowledge' as const),
   sender: fc.constantFrom('alice' as const, 'mallory' as const),
   count: fc.integer({ min: 1, max: 80 }),
+  // Many small ones are held until the window has room; of large ones a part is read from the store.
+  bytes: fc.constantFrom(900, 20_000),
 });
 
 test('however late the store answers: each envelope once, in order, and never too many under way', async () => {
@@ -105,10 +108,10 @@ test('however late the store answers: each envelope once, in order, and never to
         };
         const accepted: Promise<void>[] = [];
         void delivery.start();
-        for (const { what, sender, count } of steps) {
+        for (const { what, sender, count, bytes } of steps) {
           if (what === 'acknowledge') acknowledge(count);
           for (let i = 0; what === 'put' && i < count; i++) {
-            const envelope = numbered(sender, put[sender]!++);
+            const envelope = numbered(sender, put[sender]!++, bytes);
             // A connection takes its frames one after the other.
             const placed = turns[sender]!.then(() =>
               mailboxes.put(MAILBOX, sender, envelope, (waiting) => {
