@@ -36,9 +36,14 @@ const PATIENT_ATTEMPT = 6;
 export class Connection extends EventEmitter<Events> {
   readonly #options: Options;
   readonly #listener: SessionListener = {
-    onDeliver: (position, envelope) => this.emit('deliver', position, envelope),
+    onDeliver: (position, envelope) => {
+      if (this.online) this.emit('deliver', position, envelope);
+      else this.#early.push({ position, envelope });
+    },
     onFailure: (failure) => this.#report(failure),
   };
+  /** What came in one piece with the answer to the sign-in: taken once this device is signed in, and can look senders up. */
+  #early: { position: number; envelope: Buffer }[] = [];
   #session: Session | undefined;
   #state: ConnectionState = 'offline';
   #attempt = 0;
@@ -133,6 +138,7 @@ export class Connection extends EventEmitter<Events> {
       this.#attempt = 0;
       this.#trouble = undefined;
       this.#setState('online');
+      for (const { position, envelope } of this.#early.splice(0)) this.emit('deliver', position, envelope);
       await session.closed;
       throw offline();
     } catch (error) {
@@ -156,6 +162,7 @@ export class Connection extends EventEmitter<Events> {
 
   async #open(): Promise<Session> {
     const { relays, relayKey } = this.#options;
+    this.#early = [];
     const session = await Session.open(relays, relayKey, this.#listener);
     if (!this.#running) {
       session.end();
