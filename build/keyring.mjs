@@ -1,29 +1,33 @@
-// A keyring for the console client where no desktop has one, as over SSH: GNOME's, in a D-Bus session, unlocked with a
-// password that is asked for at the terminal. The password goes through pipes alone: no command line, no environment.
-// Plain JavaScript for Node.js 20.11 and later. Run by itself, it is what runs within the session.
+// A keyring for the console client where no desktop has one, as over SSH: GNOME's, in a D-Bus session of its own, unlocked
+// with a password that is asked for at the terminal. The session lasts as long as somebody uses it: the first client
+// starts it, and it ends with the last. The password goes through pipes alone: no command line, no environment.
+// Plain JavaScript for Node.js 20.11 and later. Run by itself, it is what keeps the session.
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
 const PASSWORD_FILE = 'SIGNET_KEYRING_PASSWORD_FILE';
 const TRIES = 3;
-/** What the inner program exits with when the password doesn't open the keyring. */
-const WRONG_PASSWORD = 77;
-/** Of the inner program. What the services of the session write to standard output and error belongs to nobody. */
-const [PASSWORD_FD, OUTPUT_FD, ERROR_FD] = [3, 4, 5];
+/** Of the keeper of the session: where it gets the password, and where it says in one line what came of it. */
+const [PASSWORD_FD, OUTCOME_FD] = [3, 4];
+const [OPEN, WRONG_PASSWORD] = ['open', 'wrong password'];
 /** Unlocking takes milliseconds; a service that is just starting is asked again. */
 const [ASKED_AGAIN, LOCK_TRIES, PAUSE_MS] = [50, 100, 100];
+/** A session that nobody joins after it was opened ends. */
+const UNUSED_MS = 30_000;
 
 const isSet = (name) => Boolean(process.env[name]);
 const hasDisplay = isSet('DISPLAY') || isSet('WAYLAND_DISPLAY');
 const dataHome = process.env.XDG_DATA_HOME || join(homedir(), '.local', 'share');
 const keyringFile = join(dataHome, 'keyrings', 'login.keyring');
-/** Where the bus of the session is that this program has made last: whoever comes while it lives shares its keyring. Two
+const cacheFolder = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'signet');
+/** Says where the bus of the session is; a session lasts while anybody is connected here. All clients share one: two
  * keyring services on one file would each overwrite what the other has saved. */
-const addressFolder = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'signet');
-const addressFile = join(addressFolder, 'keyring-session');
-const lockFolder = join(addressFolder, 'keyring-lock');
+const sessionSocket = join(cacheFolder, 'keyring-session');
+const lockFolder = join(cacheFolder, 'keyring-lock');
 
 /** https://specifications.freedesktop.org/secret-service: whether a collection is locked.
  * @param collection "aliases/default" or "collection/login" @param address of the bus
@@ -61,11 +65,18 @@ const hasBus = () => askBus('org.freedesktop.DBus.GetId').status === 0;
 const hasService = () =>
   askBus('org.freedesktop.DBus.NameHasOwner', 'string:org.freedesktop.secrets').stdout.includes('true');
 
-/** The bus that an earlier program of this user has made, if its keyring is open. */
-function sharedAddress() {
-  if (!existsSync(addressFile)) return undefined;
-  const address = readFileSync(addressFile, 'utf8').trim();
-  return isLocked('collection/login', address) === false ? address : undefined;
+/** Joins the session that an earlier client has opened. @returns undefined if there is none, or its keyring is locked */
+async function joinSession() {
+  const socket = connect(sessionSocket).setEncoding('utf8');
+  // Nobody listens; or the session is just ending.
+  const [answer] = await Promise.race([once(socket, 'data'), once(socket, 'close')]).catch(() => []);
+  const address = typeof answer === 'string' ? answer.trim() : undefined;
+  if (address !== undefined && isLocked('collection/login', address) === false) {
+    socket.on('error', () => {});
+    return { address, leave: () => socket.destroy() };
+  }
+  socket.destroy();
+  return undefined;
 }
 
 /** Echo is off from before the first question until the end: read -s asks first, and would show what comes at once. */
@@ -77,9 +88,9 @@ const CHOOSE = `
   while :; do
     ask 'Choose a password for it: '; chosen=$answer
     if [ -z "$chosen" ]; then echo 'An empty password protects nothing.' >&2; continue; fi
-    ask 'The same again: '
+    ask 'Repeat the password: '
     if [ "$answer" = "$chosen" ]; then break; fi
-    echo 'These two differ.' >&2
+    echo "The passwords don't match." >&2
   done
   printf %s "$chosen"`;
 
@@ -107,49 +118,77 @@ function passwordFrom(file) {
   }
 }
 
-function askForPassword() {
+function askForPassword(isFirst) {
   const file = process.env[PASSWORD_FILE];
   if (file) return passwordFrom(file);
   if (!process.stdin.isTTY) {
     fail(
-      'Your keys are kept in a keyring, which is locked, and there is no terminal to ask for its password at.',
+      'Your keys are kept in a keyring, which is locked, and there is no terminal on which to ask for the password.',
       `Write the password into a file that only you can read, and name the file in ${PASSWORD_FILE}.`,
     );
   }
-  if (existsSync(keyringFile)) return askAtTerminal(ENTER);
+  if (existsSync(keyringFile)) {
+    if (isFirst) console.error(`Your keys are kept in a keyring, ${keyringFile}, which is locked.`);
+    return askAtTerminal(ENTER);
+  }
   console.error('Signet keeps your keys in a keyring, and there is none here yet.');
   return askAtTerminal(CHOOSE);
 }
 
-/** Runs a program where keytar finds an open keyring; asks for its password if it has to.
- * @param step a program with its arguments @param run how to run one: (step, environment, stdio, secret); the secret is
- * the input of descriptor 3
- * @returns the exit code */
-export async function withKeyring(step, run) {
-  // A desktop asks for the password itself; and an open keyring is used as it is.
-  if (process.platform !== 'linux' || hasDisplay || isLocked('aliases/default') === false)
-    return run(step, {});
-  const shared = (address) => run(step, { DBUS_SESSION_BUS_ADDRESS: address });
-  const before = sharedAddress();
-  if (before) return shared(before);
-  for (let left = TRIES; left > 0; left--) {
-    const typed = askForPassword();
-    // Somebody may have been quicker while this user was typing.
-    const meanwhile = sharedAddress();
-    if (meanwhile) return shared(meanwhile);
-    const inner = [process.execPath, import.meta.filename, ...step];
-    const stdio = ['inherit', 'ignore', 'ignore', 'pipe', 1, 2];
-    const code = await run(hasBus() ? inner : ['dbus-run-session', '--', ...inner], {}, stdio, typed);
-    if (code !== WRONG_PASSWORD) return code;
-    console.error('That is not the password of the keyring.');
-    if (isSet(PASSWORD_FILE)) break;
-  }
-  return 1;
+/** Has a session made and its keyring opened, by a process that lives on when this one ends.
+ * @returns its one line: OPEN, WRONG_PASSWORD, or why it could not be done */
+function startSession(password) {
+  const step = [process.execPath, import.meta.filename];
+  const [program, ...args] = hasBus() ? step : ['dbus-run-session', '--', ...step];
+  // What the services of the session write to standard output and error belongs to nobody.
+  const stdio = ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'];
+  const keeper = spawn(program, args, { stdio, detached: true });
+  const [, , , input, outcome] = keeper.stdio;
+  return new Promise((resolve) => {
+    let said = '';
+    const end = (line) => {
+      resolve(line || 'The session for the keyring could not be started. Try again.');
+      keeper.unref();
+      input.destroy();
+      outcome.destroy();
+    };
+    input.on('error', () => {}).end(password);
+    outcome.setEncoding('utf8').on('data', (text) => {
+      said += text;
+      if (said.endsWith('\n')) end(said.trim());
+    });
+    keeper.on('close', () => end(said.trim()));
+    keeper.on('error', (error) => end(`${program} could not be started: ${error.message}`));
+  });
 }
 
-function failInside(sentence) {
-  writeSync(ERROR_FD, `${sentence}\n`);
-  return process.exit(1);
+/** Runs a program where keytar finds an open keyring; asks for its password if it has to.
+ * @param run runs the program with more variables in its environment @returns the exit code */
+export async function withKeyring(run) {
+  // A desktop asks for the password itself; and an open keyring is used as it is.
+  if (process.platform !== 'linux' || hasDisplay || isLocked('aliases/default') === false) return run({});
+  const session = (await joinSession()) ?? (await openSession());
+  const code = await run({ DBUS_SESSION_BUS_ADDRESS: session.address });
+  session.leave();
+  return code;
+}
+
+async function openSession() {
+  for (let tries = 0; tries < TRIES; tries++) {
+    const password = askForPassword(tries === 0);
+    // Somebody may have been quicker while this user was typing.
+    const outcome = (await joinSession()) ?? (await startSession(password));
+    if (typeof outcome !== 'string') return outcome;
+    const session = outcome === OPEN ? await joinSession() : undefined;
+    if (session) return session;
+    if (outcome !== WRONG_PASSWORD)
+      return fail(outcome === OPEN ? 'The keyring was locked again. Try again.' : outcome);
+    console.error('That is not the password of the keyring.');
+    if (isSet(PASSWORD_FILE)) return process.exit(1);
+  }
+  return fail(
+    'That was the last try. Start again. If the password is lost, see "The keychain" in docs/TROUBLESHOOTING.md.',
+  );
 }
 
 const pause = () => new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
@@ -157,7 +196,7 @@ const pause = () => new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
 /** Two that start at the same moment must not both unlock the file. What a program has left that was killed while it held
  * the lock, is taken over after a while. */
 async function lockKeyring() {
-  mkdirSync(addressFolder, { recursive: true, mode: 0o700 });
+  mkdirSync(cacheFolder, { recursive: true, mode: 0o700 });
   for (let left = LOCK_TRIES; left > 0; left--) {
     try {
       mkdirSync(lockFolder);
@@ -171,11 +210,9 @@ async function lockKeyring() {
 
 const unlockKeyring = () => rmSync(lockFolder, { recursive: true, force: true });
 
-/** @returns the address of the bus with the open keyring */
+/** Within the session. @returns whether its keyring is open: unlocked, or created */
 async function openKeyring() {
   const input = readFileSync(PASSWORD_FD);
-  const there = sharedAddress();
-  if (there) return there;
   // Instead of a service that waits for somebody at a desktop to unlock it.
   const options = ['--replace', '--unlock', '--components=secrets'];
   const { status } = spawnSync('gnome-keyring-daemon', options, {
@@ -186,33 +223,45 @@ async function openKeyring() {
     throw new Error('GNOME Keyring could not be started. Is the package gnome-keyring installed?');
   // Asked too early, the bus would start a second one.
   for (let left = ASKED_AGAIN; left > 0 && !hasService(); left--) await pause();
-  const after = isLocked('collection/login');
-  if (after === undefined) throw new Error('GNOME Keyring was started, but does not answer. Try again.');
-  if (after) return undefined;
-  const own = process.env.DBUS_SESSION_BUS_ADDRESS ?? '';
-  writeFileSync(addressFile, own, { mode: 0o600 });
-  return own;
+  const locked = isLocked('collection/login');
+  if (locked === undefined) throw new Error('GNOME Keyring was started, but does not answer. Try again.');
+  return !locked;
 }
 
-/** Within the session: unlocks the keyring, or creates it, then runs the program. */
-async function runInside([program, ...args]) {
-  await lockKeyring();
-  const address = await openKeyring().finally(unlockKeyring);
-  if (address === undefined) process.exit(WRONG_PASSWORD);
-  const own = process.env.DBUS_SESSION_BUS_ADDRESS;
-  const env = { ...process.env, DBUS_SESSION_BUS_ADDRESS: address };
-  const child = spawn(program, args, { stdio: ['inherit', OUTPUT_FD, ERROR_FD], env });
-  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
-  // The terminal sends this one to the program itself.
-  process.on('SIGINT', () => {});
-  child.on('error', (error) => failInside(`${program} could not be started: ${error.message}`));
-  child.on('exit', (code, signal) => {
-    const isOwn = existsSync(addressFile) && readFileSync(addressFile, 'utf8') === own;
-    if (isOwn) rmSync(addressFile, { force: true });
-    process.exit(signal ? 1 : code);
+/** Tells all who come where the bus is, until the last has left. */
+async function serveSession() {
+  // What a session has left that was killed.
+  rmSync(sessionSocket, { force: true });
+  let users = 0;
+  const server = createServer((socket) => {
+    users++;
+    clearTimeout(unused);
+    socket.on('error', () => {}).on('close', () => --users === 0 && process.exit(0));
+    socket.resume().write(`${process.env.DBUS_SESSION_BUS_ADDRESS ?? ''}\n`);
   });
+  const unused = setTimeout(() => process.exit(0), UNUSED_MS);
+  // Removed before whoever comes next can make another.
+  process.on('exit', () => rmSync(sessionSocket, { force: true }));
+  process.on('SIGTERM', () => process.exit(0));
+  await once(server.listen(sessionSocket), 'listening');
+}
+
+async function keepSession() {
+  await lockKeyring();
+  try {
+    const other = await joinSession();
+    if (!other && !(await openKeyring())) return WRONG_PASSWORD;
+    // Left when this process ends, and by then whoever has asked for a session has joined it.
+    if (other) setTimeout(other.leave, UNUSED_MS);
+    else await serveSession();
+    return OPEN;
+  } finally {
+    unlockKeyring();
+  }
 }
 
 if (process.argv[1] === import.meta.filename) {
-  await runInside(process.argv.slice(2)).catch((error) => failInside(error.message));
+  const outcome = await keepSession().catch((error) => error.message);
+  writeSync(OUTCOME_FD, `${outcome}\n`);
+  if (outcome !== OPEN) process.exit(1);
 }

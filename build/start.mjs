@@ -91,11 +91,9 @@ function exampleFile(name) {
   return process.exit(1);
 }
 
-/** @param secret is handed over on descriptor 3 */
-function execute([program, ...args], environment, stdio = 'inherit', secret = '') {
+function execute([program, ...args], environment) {
   return new Promise((resolve) => {
-    const child = spawn(program, args, { cwd: root, stdio, env: environment });
-    child.stdio[3]?.on('error', () => {}).end(secret);
+    const child = spawn(program, args, { cwd: root, stdio: 'inherit', env: environment });
     child.on('error', (error) => {
       console.error(`${program} could not be started: ${error.message}`);
       resolve(1);
@@ -141,9 +139,7 @@ const surroundings = { ...process.env, ...compiled, PATH: path };
 const isOnlyAsking = args.includes('--help') || args.includes('--version');
 const perform = (step) => {
   if (command.unlocked && !isOnlyAsking) {
-    return withKeyring(step, (wrapped, more, ...rest) =>
-      execute(wrapped, { ...surroundings, ...more }, ...rest),
-    );
+    return withKeyring((more) => execute(step, { ...surroundings, ...more }));
   }
   const wrapped = home ? inKeyring(step, home) : { step, environment: {} };
   return execute(wrapped.step, { ...surroundings, ...wrapped.environment });

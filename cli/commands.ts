@@ -8,16 +8,19 @@ const MAX_LINE_CHARACTERS = 1024 * 1024;
 /** Comes back with the answer, to tell which command it belongs to. */
 const ref = z.optional(z.union([z.string(), z.number()]));
 /** SHA-256 of an identity key. */
-const identity = z.string().check(z.regex(/^[0-9a-f]{64}$/, 'It is 64 hexadecimal digits.'));
+const identity = z.string().check(z.regex(/^[0-9a-f]{64}$/, 'The identity is 64 hexadecimal digits'));
+
+/** With spaces, as people see it, or without. */
+const isSafetyNumber = (text: string): boolean => /^\d{60}$/.test(text.replaceAll(' ', ''));
 
 const Command = z.discriminatedUnion('do', [
   z.strictObject({ do: z.literal('send'), to: UserName, text: z.string(), ref }),
-  z.strictObject({ do: z.literal('read'), with: UserName }),
+  z.strictObject({ do: z.literal('read'), with: UserName, ref }),
   z.strictObject({
     do: z.literal('verify'),
     with: UserName,
     /** The number that the contact sees: if it is the same, the contact is verified. */
-    compared: z.optional(z.string().check(z.regex(/^\d{60}$/, 'It is the 60 digits without spaces.'))),
+    compared: z.optional(z.string().check(z.refine(isSafetyNumber, 'The number has 60 digits'))),
     ref,
   }),
   z.strictObject({ do: z.literal('accept'), with: UserName, identity, ref }),
@@ -27,9 +30,10 @@ const Command = z.discriminatedUnion('do', [
     do: z.literal('history'),
     with: UserName,
     limit: z._default(z.int().check(z.minimum(1), z.maximum(10_000)), 50),
+    ref,
   }),
-  z.strictObject({ do: z.literal('contacts') }),
-  z.strictObject({ do: z.literal('quit') }),
+  z.strictObject({ do: z.literal('contacts'), ref }),
+  z.strictObject({ do: z.literal('quit'), ref }),
 ]);
 export type Command = z.output<typeof Command>;
 

@@ -43,7 +43,7 @@ function parse(args: string[], io: Io): Options {
     .option('--name <name>', 'user name, for a new profile')
     .option('--invite <link>', 'invite to a relay (signet://join?...), for a new profile or new addresses')
     .addOption(new Option('--invite-file <file>', 'file with the invite').conflicts('invite'))
-    .option('--json', 'one JSON object a line instead of text', false)
+    .option('--json', 'one JSON object per line instead of text', false)
     .helpOption('--help', 'show this')
     .addHelpText('after', EXAMPLES)
     .allowExcessArguments(false)

@@ -13,6 +13,7 @@ export const plainName = (text: string): string => text.trim().replace(/^@/, '')
 
 /** What the command line says. @throws Failure `command-invalid` if the file can't be read */
 export function givenJoining({ name, invite, inviteFile }: JoiningOptions): Joining {
+  name = name === undefined ? undefined : plainName(name);
   if (inviteFile === undefined) return { name, invite };
   try {
     return { name, invite: readFileSync(inviteFile, 'utf8') };
@@ -42,7 +43,9 @@ export async function completeJoining(
     throw new Failure('profile-new', `This profile is new. Add ${missing.join(' and ')}.`);
   }
   if (invite === undefined) {
-    lines.print('This profile is new. It joins a relay with an invite, which whoever invites you has.');
+    lines.print(
+      'This profile is new. It joins a relay with an invite. Ask the person who invited you for it.',
+    );
     invite = await ask(lines, 'Invite (signet://join?...): ', (text) => (decodeInvite(text), text));
     if (invite === undefined) return undefined;
   }

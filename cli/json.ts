@@ -1,4 +1,4 @@
-// The console client for scripts: one JSON object a line, in and out.
+// The console client for scripts: one JSON object per line, in and out.
 import { createInterface } from 'node:readline';
 import { type Readable, Transform, type Writable } from 'node:stream';
 import { Failure } from '../protocol/failures.ts';
@@ -91,7 +91,7 @@ async function obey(
   command: Exclude<Command, { do: 'quit' }>,
   output: Writable,
 ): Promise<void> {
-  const ref = 'ref' in command && command.ref !== undefined ? { ref: command.ref } : {};
+  const ref = command.ref === undefined ? {} : { ref: command.ref };
   try {
     if (command.do === 'send') {
       const { id } = await onceConnected(messenger, () => messenger.send(command.to, command.text));
@@ -103,7 +103,7 @@ async function obey(
         safetyNumberOf(messenger, command.with),
       );
       if (command.compared !== undefined) {
-        if (command.compared !== digits) throw new Failure('command-invalid', DIFFERENT);
+        if (command.compared.replaceAll(' ', '') !== digits) throw new Failure('command-invalid', DIFFERENT);
         messenger.markCompared(command.with, fingerprint);
       }
       print(output, { event: 'safetyNumber', with: command.with, digits, ...ref });
@@ -134,9 +134,10 @@ async function obey(
           state,
           ...(kind === 'text' ? {} : { kind }),
         })),
+        ...ref,
       });
     } else {
-      print(output, { event: 'contacts', contacts: messenger.contacts() });
+      print(output, { event: 'contacts', contacts: messenger.contacts(), ...ref });
     }
   } catch (error) {
     printFailure(output, error, ref);

@@ -27,7 +27,7 @@ const verifiedBy = { invite: 'verified by an invite', compared: 'verified by com
 
 export function describeContact({ name, verified, offered }: ContactSummary): string {
   if (offered)
-    return `  ${name} (another identity: /verify ${name}, then /accept ${name} or /refuse ${name})`;
+    return `  ${name} (a new identity: ask ${name} about it, then /accept ${name} or /refuse ${name})`;
   return `  ${name} (${verified ? verifiedBy[verified] : 'not verified'})`;
 }
 
@@ -39,11 +39,11 @@ function whom({ to }: Conversation, argument: string): string {
   return name;
 }
 
-/** The other identity that the relay names for a contact, 64 hex digits. @throws Failure `command-invalid` */
+/** The new identity that the relay names for a contact, 64 hex digits. @throws Failure `command-invalid` */
 export function offeredBy(messenger: Messenger, name: string): string {
   const offered = messenger.contacts().find((contact) => contact.name === name)?.offered;
   if (offered) return offered;
-  throw new Failure('command-invalid', `${name} has no other identity to decide about.`);
+  throw new Failure('command-invalid', `There is no new identity of ${name}'s to decide on.`);
 }
 
 /** The safety number of the identity that is pinned, and that identity. */
@@ -56,6 +56,15 @@ export async function safetyNumberOf(
   return { digits, fingerprint };
 }
 
+/** What to do when the numbers differ, or were not compared. */
+function notSame(messenger: Messenger, name: string): string {
+  const warning = `If the numbers differ, somebody may stand between you and ${name}: write nothing secret, and ask ${name} in person.`;
+  const verified = messenger.contacts().find((contact) => contact.name === name)?.verified;
+  return verified
+    ? `Nothing changed: ${name} stays ${verifiedBy[verified]}. ${warning}`
+    : `${name} is not marked as verified. ${warning}`;
+}
+
 const isYes = (answer: string | undefined): boolean => /^y(es)?$/i.test(answer?.trim() ?? '');
 
 export const slashCommands: Record<string, Command> = {
@@ -64,7 +73,10 @@ export const slashCommands: Record<string, Command> = {
     help: 'whom to write to',
     run: (conversation, argument) => {
       conversation.to = undefined;
-      conversation.to = whom(conversation, argument);
+      const name = whom(conversation, argument);
+      if (name === conversation.messenger.name)
+        throw new Failure('name-invalid', 'That is your own name. Name somebody else.');
+      conversation.to = name;
     },
   },
   contacts: {
@@ -93,14 +105,15 @@ export const slashCommands: Record<string, Command> = {
       const name = whom(conversation, argument);
       const { digits, fingerprint } = await safetyNumberOf(messenger, name);
       print(`Safety number with ${name}:\n${(digits.match(/.{5}/g) ?? []).join(' ')}`);
-      if (!isYes(await ask(`Does ${name} see the same number? [y/N] `))) return print('Not verified.');
+      if (!isYes(await ask(`Does ${name} see the same number? [y/N] `)))
+        return print(notSame(messenger, name));
       messenger.markCompared(name, fingerprint);
       print(`${name} is verified.`);
     },
   },
   accept: {
     takes: '[NAME]',
-    help: "take NAME's other identity, after asking NAME whether it is theirs",
+    help: "accept NAME's new identity (ask NAME first)",
     run: async (conversation, argument) => {
       const { messenger, print, ask } = conversation;
       const name = whom(conversation, argument);
@@ -122,7 +135,7 @@ export const slashCommands: Record<string, Command> = {
     },
   },
   invite: {
-    help: 'an invite to this relay; whoever joins with it has you verified',
+    help: 'an invite to this relay; anyone who joins with it sees you as verified',
     run: ({ messenger, print }) => print(messenger.invite()),
   },
 };

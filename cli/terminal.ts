@@ -29,6 +29,9 @@ const clock = (time: number): string =>
   new Date(time).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
 const grey = (text: string): string => styleText('gray', text);
 
+const NOT_JOINED =
+  'You have not joined yet. Signet goes on trying. If the invite is wrong, paste another one here, or leave with /quit.';
+
 /** Talks with a person until /quit, the end of input, or until the relay refuses a new profile for good.
  * @returns that refusal, undefined if there was none */
 export async function converse(
@@ -45,13 +48,18 @@ export async function converse(
   let refusal: Failure | undefined;
   const refused = new Promise<void>((resolve) => {
     messenger.on('failure', (failure) => {
-      if (messenger.registered || !messenger.trouble?.final) return fail(failure);
+      if (messenger.registered || !messenger.trouble?.final) {
+        fail(failure);
+        if (!messenger.registered) print(NOT_JOINED);
+        return;
+      }
       refusal = failure;
       resolve();
     });
   });
   /** For each notice: from how many on it is told again. */
   const told = new Map<string, number>();
+  const toldStates = new Set<string>();
   const conversation: Conversation = {
     messenger,
     print,
@@ -65,7 +73,12 @@ export async function converse(
   };
 
   messenger.on('ready', () => print(grey(`You are ${messenger.name}. /help shows what you can do.`)));
-  messenger.on('connection', (state) => print(grey(`-- ${state} --`)));
+  messenger.on('connection', (state) => {
+    // Further attempts say nothing new, until one succeeds.
+    if (state === 'online') toldStates.clear();
+    if (!toldStates.has(state)) print(grey(`-- ${state} --`));
+    toldStates.add(state);
+  });
   messenger.on('message', ({ from, text, sentAt }) => {
     print(`${grey(clock(sentAt))} ${styleText('bold', from)}: ${harmless(text)}`);
     messenger.markRead(from);
@@ -83,6 +96,10 @@ export async function converse(
   const obey = async (line: string): Promise<void> => {
     const [word = '', argument = ''] = line.trim().split(/\s+/);
     if (word === '') return;
+    if (/^signet:/i.test(word)) {
+      messenger.acceptInvite(word);
+      return print('Signet now looks for the relay at the addresses of this invite.');
+    }
     if (!line.startsWith('/') || line.startsWith('//')) {
       const text = line.replace(/^\/\//, '/');
       const { to } = conversation;
@@ -93,7 +110,7 @@ export async function converse(
     } else if (Object.hasOwn(slashCommands, word.slice(1))) {
       await onceConnected(messenger, () => slashCommands[word.slice(1)]!.run(conversation, argument));
     } else {
-      throw new Failure('command-invalid', `There is no ${harmless(word)}. /help shows what there is.`);
+      throw new Failure('command-invalid', `There is no "${harmless(word)}". /help shows what there is.`);
     }
   };
 

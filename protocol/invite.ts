@@ -22,9 +22,9 @@ export function splitAddress(address: string): { host: string; port: number } {
   const match = /^(?:\[([0-9a-fA-F:.]+|[0-9a-fA-F:.]+%[\w.-]+)\]|([A-Za-z0-9.-]+)):(\d{1,5})$/.exec(address);
   const host = match?.[1] ?? match?.[2];
   const port = Number(match?.[3]);
-  if (!host || host.length > 253) throw refuse(`"${address.slice(0, 80)}" is no host:port`);
+  if (!host || host.length > 253) throw refuse(`"${address.slice(0, 80)}" is not host:port`);
   if (port < 1 || port > 65535 || match![3] !== String(port))
-    throw refuse(`${port} is no port from 1 to 65535`);
+    throw refuse(`${port} is not a port from 1 to 65535`);
   return { host, port };
 }
 
@@ -70,6 +70,7 @@ export function decodeInvite(text: string): Invite {
   const invite: Invite = { relays, key: hashOf('key') };
   const name = parameters.get('from');
   if (name === null && !parameters.has('identity')) return invite;
-  if (name === null || !USER_NAME_PATTERN.test(name)) throw refuse('the name of the inviter is no user name');
+  if (name === null || !USER_NAME_PATTERN.test(name))
+    throw refuse('the name of the inviter is not a user name');
   return { ...invite, inviter: { name, identity: hashOf('identity') } };
 }

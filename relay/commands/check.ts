@@ -61,7 +61,7 @@ const fail = (says: string): never => {
 function folder(data: string): string {
   assertOwnFolder(data);
   if (!existsSync(data)) fail(`There is no folder ${data}. Name the relay's data folder with --data.`);
-  if (!statSync(data).isDirectory()) fail(`${data} is no folder.`);
+  if (!statSync(data).isDirectory()) fail(`${data} is not a folder.`);
   if (!holdsRelay(data)) fail(`${data} holds no relay yet: start the relay there once, or restore a backup.`);
   return data;
 }

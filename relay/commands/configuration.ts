@@ -36,7 +36,7 @@ export function readConfiguration(file: string): Configuration {
   const issue = error.issues[0]!;
   if (issue.code === 'unrecognized_keys') {
     const known = Object.keys(Configuration.shape).join(', ');
-    throw refuse(`sets "${issue.keys[0]}", which there is not. There are ${known}.`);
+    throw refuse(`sets the unknown key "${issue.keys[0]}". Known keys: ${known}.`);
   }
   const [key] = issue.path;
   throw refuse(key === undefined ? `${issue.message}.` : `is wrong: "${String(key)}" ${issue.message}.`);

@@ -79,7 +79,7 @@ function makeProgram(fail: () => void): Command {
     .option('--json', 'print one JSON line when listening, instead of text', false)
     .option(
       '--report <seconds>',
-      'with --json: a line on how it is, looked at this often, when it differs',
+      'with --json: print a status line when it changes, checked this often',
       seconds,
     )
     .action(async (options: ServeOptions) => {

@@ -22,6 +22,8 @@ const shown = (screen: Screen, line: string | RegExp): Promise<void> =>
       ),
     { timeout: 120_000 },
   );
+const sessionEnded = (home: string): Promise<void> =>
+  until(() => !existsSync(join(home, '.cache', 'signet', 'keyring-session')));
 const last = (screen: Screen, line: string): Promise<void> =>
   vi.waitFor(async () => expect((await screen.lines()).at(-1)).toBe(line), { timeout: 120_000 });
 
@@ -37,11 +39,11 @@ test.runIf(process.platform === 'linux')(
     alice.type('\r');
     await shown(alice, 'An empty password protects nothing.');
     alice.type('correct horse\r');
-    await last(alice, 'The same again:');
+    await last(alice, 'Repeat the password:');
     alice.type('correct house\r');
-    await shown(alice, 'These two differ.');
+    await shown(alice, "The passwords don't match.");
     alice.type('correct horse\r');
-    await last(alice, 'The same again:');
+    await last(alice, 'Repeat the password:');
     alice.type('correct horse\r');
     await last(alice, 'To whom?');
     expect((await alice.lines()).join()).not.toContain('horse');
@@ -60,14 +62,22 @@ test.runIf(process.platform === 'linux')(
       }
     }
 
-    // A second client comes in without a question.
+    // Others come in without a question, also when the one who was asked has left.
     const bob = open(['--profile', temporaryFolder(), ...options('bob')]);
     await last(bob, 'To whom?');
-    bob.type('/quit\r');
-    expect(await bob.exit).toBe(0);
     alice.type('/quit\r');
     expect(await alice.exit).toBe(0);
-    await until(() => !existsSync(join(home, '.cache', 'signet', 'keyring-session')));
+    const carol = open(['--profile', temporaryFolder(), ...options('carol')]);
+    await last(carol, 'To whom?');
+    carol.type('bob\r');
+    await last(carol, 'carol to bob:');
+    carol.type('here I am\r');
+    await shown(bob, /carol: here I am$/);
+    for (const client of [carol, bob]) {
+      client.type('/quit\r');
+      expect(await client.exit).toBe(0);
+    }
+    await sessionEnded(home);
 
     const again = open(['--profile', profile]);
     await last(again, 'Password of your keyring:');
@@ -89,6 +99,7 @@ test.runIf(process.platform === 'linux')(
       never.type(`wrong ${i}\r`);
     }
     expect(await never.exit).toBe(1);
+    await shown(never, /^That was the last try\. Start again\. If the password is lost, see/);
   },
 );
 
@@ -131,6 +142,7 @@ test.runIf(process.platform === 'linux')('without a terminal the password comes 
     for (const client of clients) client.type('{"do":"quit"}\n');
     for (const client of clients) expect(await client.exit, client.output() + client.errors()).toBe(0);
   }
+  await sessionEnded(home);
   writeFileSync(file, 'another\n');
   expect(await chat(named)).toMatchObject({
     code: 1,

@@ -38,7 +38,7 @@ test('a person finds out how, chooses whom to write to, chats, looks back, verif
     await ask(alice, '/help', new RegExp(`/${word}`));
   await ask(alice, '/contacts', /Nobody yet/);
   await ask(alice, '/history', /Choose with \/to NAME/);
-  await ask(alice, '/dance', /There is no \/dance. \/help shows/);
+  await ask(alice, '/dance', /There is no "\/dance". \/help shows/);
   await ask(alice, 'two words', /2 to 32 characters/);
   await ask(alice, '/to', /Choose somebody first/);
   await ask(alice, 'nobody', /alice to nobody: /);
@@ -60,13 +60,17 @@ test('a person finds out how, chooses whom to write to, chats, looks back, verif
   await ask(alice, '/history 1e99', /Write it as \/history 20|bob: Hello Alice/);
   const digits = (await bob.safetyNumber('alice')).match(/.{5}/g)!.join(' ');
   await ask(alice, '/verify', new RegExp(`Safety number with bob:\n${digits}`));
-  await ask(alice, 'n', /Not verified\./);
+  await ask(alice, 'n', /bob is not marked as verified\. If the numbers differ, somebody may stand between/);
   await ask(alice, '/verify bob', /Does bob see the same number\? \[y\/N\] /);
   await ask(alice, 'yes', /bob is verified\./);
   await ask(alice, '/contacts', / {2}bob \(verified by comparing\)\n/);
+  await ask(alice, '/verify', /Does bob see the same number\? \[y\/N\] /);
+  await ask(alice, 'n', /Nothing changed: bob stays verified by comparing\. If the numbers differ/);
+  await ask(alice, '/to alice', /That is your own name/);
+  alice.type('/to bob\n');
   await ask(alice, '/invite', /signet:\/\/join\?.*from=alice&identity=/);
-  await ask(alice, '/accept', /bob has no other identity to decide about/);
-  await ask(alice, '/refuse nobody', /nobody has no other identity/);
+  await ask(alice, '/accept', /There is no new identity of bob's to decide on/);
+  await ask(alice, '/refuse nobody', /There is no new identity of nobody's/);
   await ask(alice, '/verify nobody', /Nobody has this name/);
   alice.type('\n   \n/quit\n');
   expect(await alice.exit).toBe(0);
@@ -83,7 +87,7 @@ test('another identity is refused or accepted, after a question', async () => {
   await ask(
     alice,
     '/contacts',
-    / {2}bob \(another identity: \/verify bob, then \/accept bob or \/refuse bob\)/,
+    / {2}bob \(a new identity: ask bob about it, then \/accept bob or \/refuse bob\)/,
   );
   await ask(alice, '/accept', /Has bob told you about a new computer\? \[y\/N\] /);
   await ask(alice, '', /Nothing changed/);
@@ -94,6 +98,30 @@ test('another identity is refused or accepted, after a question', async () => {
   await ask(alice, 'Hello', /alice to bob: /);
   await until(() => received.length > 0);
   expect(received).toEqual(['Hello']);
+});
+
+test('where a new profile cannot reach the relay it is told once, and takes another invite', async () => {
+  const relay = await openRelay();
+  const wrong = relay.invite.replace(/%3A\d+/, '%3A1');
+  const screen = openScreen(
+    ['cli/index.ts', '--profile', temporaryFolder(), '--name', 'Alice', '--invite', wrong],
+    400,
+    40,
+  );
+  const NOT_JOINED =
+    /^You have not joined yet\. Signet goes on trying\. If the invite is wrong, paste another/;
+  await until(async () => (await screen.lines()).some((line) => NOT_JOINED.test(line)));
+  // Longer than several further attempts, which say nothing new.
+  await new Promise((resolve) => setTimeout(resolve, 5000));
+  const lines = await screen.lines();
+  for (const line of ['-- connecting --', '-- offline --'])
+    expect(lines.filter((one) => one === line)).toHaveLength(1);
+  expect(lines.filter((line) => line.includes("can't be reached"))).toHaveLength(1);
+  screen.type(`${relay.invite}\r`);
+  await until(async () => (await screen.lines()).includes('You are alice. /help shows what you can do.'));
+  expect(await screen.lines()).toContain('-- online --');
+  screen.type('/quit\r');
+  expect(await screen.exit).toBe(0);
 });
 
 test('a new profile is asked for its invite and its name, for another name if that is taken, and chats', async () => {

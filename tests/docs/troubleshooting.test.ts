@@ -8,6 +8,15 @@ const page = readFileSync(join(root, 'docs', 'TROUBLESHOOTING.md'), 'utf8');
 /** What stands there in bold: whole sentences, or the words that fill one. */
 const told = [...page.matchAll(/\*\*`([^`]+)`\*\*/g)].map(([, text]) => text!);
 
+/** What the console client says besides, word for word in its sources. */
+const terminal = ['cli/joining.ts', 'cli/json.ts', 'cli/slash-commands.ts', 'build/keyring.mjs']
+  .map((file) => readFileSync(join(root, file), 'utf8'))
+  .join('\n');
+const isInTerminal = (span: string): boolean => {
+  const parts = span.split('…').map((words) => words.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+  return new RegExp(`(['"\`])${parts.join('\\$\\{[^`\\n]*\\}')}\\1`).test(terminal);
+};
+
 /** What a text reads like: where it varies stands "…", or words that the sources fill in there. */
 function shapeOf(text: string, fillings: Set<string>): RegExp {
   const escaped = (words: string): string => words.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
@@ -33,7 +42,7 @@ function compare(spans: string[]): { missing: string[]; invented: string[] } {
     sentences.some((parts) => parts.some(({ shape }) => shape.test(span)));
   return {
     missing: [...new Set(sentences.flatMap(lacks))],
-    invented: spans.filter((span) => !isSaid(span)),
+    invented: spans.filter((span) => !isSaid(span) && !isInTerminal(span)),
   };
 }
 
@@ -47,11 +56,11 @@ test('one that is left out, changed or invented is found', () => {
     const without = told.filter((other) => other !== span);
     const changed = told.with(i, `${span}x`);
     // A sentence with words filled in may still stand there with others; its own words then don't.
-    expect(compare(without).missing, span).not.toEqual([]);
+    if (!isInTerminal(span)) expect(compare(without).missing, span).not.toEqual([]);
     expect(compare(changed).invented, span).toEqual([`${span}x`]);
   }
 });
 
 test('it stays a page that one can look through', () => {
-  expect(page.split('\n').length).toBeLessThanOrEqual(130);
+  expect(page.split('\n').length).toBeLessThanOrEqual(140);
 });

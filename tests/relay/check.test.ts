@@ -78,7 +78,7 @@ test('check names what is wrong with the folder', async () => {
   expect(await at(join(empty, 'none'))).toContain('There is no folder ');
   writeFileSync(join(empty, 'diary.txt'), '');
   expect(await at(empty)).toContain('holds other files (diary.txt) and no relay');
-  expect(await at(join(empty, 'diary.txt'))).toBe(`${join(empty, 'diary.txt')} is no folder.`);
+  expect(await at(join(empty, 'diary.txt'))).toBe(`${join(empty, 'diary.txt')} is not a folder.`);
 });
 
 test('check names open permissions, a damaged database, a key of another, a port in use', async () => {

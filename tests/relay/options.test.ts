@@ -84,8 +84,8 @@ test.for<[string, string]>([
 });
 
 test.for<[unknown, string]>([
-  [{ prot: 7443 }, 'sets "prot", which there is not. There are data, port, host, address, '],
-  [{ config: 'other.json' }, 'sets "config", which there is not.'],
+  [{ prot: 7443 }, 'sets the unknown key "prot". Known keys: data, port, host, address, '],
+  [{ config: 'other.json' }, 'sets the unknown key "config".'],
   [{ port: '7443' }, 'is wrong: "port" has to be a number.'],
   [{ host: 1 }, 'is wrong: "host" has to be text.'],
   [{ address: 'chat.example.org:7443' }, 'is wrong: "address" has to be a list of texts.'],
