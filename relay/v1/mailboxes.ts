@@ -128,9 +128,16 @@ export class Mailboxes {
     };
   }
 
-  /** Identities, in hex, of whom something is stored, whose oldest is oldest first. */
+  /** Identities, in hex, of whom something waits: whose oldest stored one is oldest first, then of whom nothing is stored
+   * yet. */
   async senders(mailbox: MailboxName): Promise<string[]> {
-    return (await this.#store.usage(mailbox)).map(({ sender }) => sender);
+    // Before the store is asked: what is stored meanwhile would be found in neither.
+    const unstored = [...this.#storing.values(), ...this.#pending.values()]
+      .map(({ waiting }) => waiting)
+      .filter((waiting) => waiting.mailbox === mailbox)
+      .map(({ sender }) => sender);
+    const stored = (await this.#store.usage(mailbox)).map(({ sender }) => sender);
+    return [...new Set([...stored, ...unstored])];
   }
 
   /** What of this sender is not stored yet, oldest first. @param after a position */

@@ -45,6 +45,26 @@ test('what was pushed to a connection that breaks comes first on the next one', 
   expect(got.map(numberIn)).toEqual([1, 2]);
 });
 
+test('nor does what comes in after the next connection has started overtake it', async () => {
+  const mailboxes = new Mailboxes(openStore(), LIMITS, Date.now);
+  const got: Waiting[] = [];
+  const broken = new Delivery(MAILBOX, mailboxes, () => undefined);
+  await broken.start();
+  const one = await mailboxes.put(MAILBOX, 'alice', numbered('alice', 1), (waiting) => broken.offer(waiting));
+  broken.end();
+  // Nothing is stored yet: the first still waits for the acknowledgement that won't come.
+  const next = new Delivery(MAILBOX, mailboxes, (waiting) => got.push(waiting));
+  mailboxes.onStored = (stored) => {
+    for (const { sender, position } of stored) next.stored(sender, position);
+    void next.refill();
+  };
+  await next.start();
+  const two = await mailboxes.put(MAILBOX, 'alice', numbered('alice', 2), (waiting) => next.offer(waiting));
+  await Promise.all([one.stored, two.stored]);
+  await until(() => got.length === 2);
+  expect(got.map(numberIn)).toEqual([1, 2]);
+});
+
 /** A store whose answers come when the scheduler says. */
 function slowed(store: SqliteMessages, scheduler: fc.Scheduler): MessageStore {
   const late =
