@@ -132,6 +132,12 @@ class World {
     return history.filter(({ kind, mine }) => kind === 'text' && !mine).map(({ text }) => text);
   }
 
+  /** Where something is missing is told to whom it was for; if it was the request to seal it again, to its sender. */
+  async #isTold(name: Name, notices: Set<string>): Promise<boolean> {
+    if (notices.has('gap') || !this.haveLostKeys) return notices.has('gap');
+    return (await this.people[name].history(other(name), 1000)).some(({ kind }) => kind === 'gap');
+  }
+
   async check(): Promise<void> {
     for (const name of NAMES) {
       const arrived = await this.textsOf(other(name));
@@ -142,7 +148,12 @@ class World {
       expect(notices).not.toContain('fork');
       expect(notices).not.toContain('refused');
       if (this.wasRestored) {
-        if (lost.length > 0) expect(notices, 'what is lost is told').toContain('gap');
+        if (lost.length > 0) expect(await this.#isTold(name, notices), 'what is lost is told').toBe(true);
+        const sent = await this.people[name].history(other(name), 1000);
+        for (const text of lost) {
+          const { state } = sent.find((row) => row.mine && row.text === text)!;
+          expect(['sent', 'pending', 'failed'], 'what is lost is not called delivered').toContain(state);
+        }
       } else {
         expect(lost, 'nothing is lost').toEqual([]);
         expect(notices).not.toContain('gap');
