@@ -42,8 +42,9 @@ export class Deliveries {
   }
 
   /** Who was to get it, and how far that is. */
-  of(message: number): { contact: number; device: number; state: DeliveryState }[] {
-    return this.#database.all`SELECT contact, device, state FROM deliveries WHERE message = ${message}`;
+  of(message: number): { contact: number; device: number; state: DeliveryState; resends: number }[] {
+    return this.#database
+      .all`SELECT contact, device, state, resends FROM deliveries WHERE message = ${message}`;
   }
 
   /** A device can't open it: it is sealed again, unless that device has confirmed it.

@@ -106,6 +106,12 @@ export class Sealer {
     return result;
   }
 
+  /** An envelope that has its number already, and that the relay has refused. */
+  postAgain(envelope: Outgoing): void {
+    this.#parts.envelopes.putAgain(envelope);
+    this.#parts.onPosted();
+  }
+
   /** Whether nothing is being sealed. */
   get isIdle(): boolean {
     return [...this.#turns.values()].every(

@@ -58,8 +58,8 @@ export class Sending {
     });
   }
 
-  /** Sends a failed message again: the same envelope where its key still serves, so that no number in a chain stays empty;
-   * sealed again under the same id elsewhere. @throws Failure `command-invalid` if it isn't a failed one */
+  /** Sends a failed message again: the same envelope where the relay has refused it, so that no number in a chain stays
+   * empty; sealed again under the same id where it could not be opened. @throws Failure `command-invalid` if it isn't a failed one */
   async retry(id: Buffer): Promise<void> {
     const { messages, deliveries, envelopes, conversations, sealer, announce } = this.#parts;
     const found = messages.find(id);
@@ -70,15 +70,19 @@ export class Sending {
     }
     const contact = conversations.contactOf(found.conversation);
     await sealer.inTurn(contact, async () => {
-      const { ready } = sealer.targets((await this.#upToDate(contact, true)).contact);
-      for (const { device } of deliveries.of(position)) {
-        const envelope = envelopes.newestTo(position, contact, device);
-        const canGoAgain = envelope !== undefined && ready.some((target) => target.device === device);
-        if (canGoAgain) envelopes.putAgain(envelope);
-        deliveries.revive(position, contact, device, !canGoAgain);
+      await this.#upToDate(contact, true);
+      const ready = [...sealer.targets(contact).ready, ...sealer.targets(SELF).ready];
+      for (const { contact: whose, device, state, resends } of deliveries.of(position)) {
+        if (state !== 'failed') continue;
+        const isReady = ready.some((target) => target.contact === whose && target.device === device);
+        const wasRefused = resends < MAX_RESENDS;
+        const envelope = isReady && wasRefused ? envelopes.newestTo(position, whose, device) : undefined;
+        deliveries.revive(position, whose, device, envelope === undefined);
+        if (envelope) sealer.postAgain(envelope);
       }
     });
     announce(messages.changed(position));
+    this.inBackground(() => this.sealDue(SELF));
     await this.sealDue(contact);
   }
 

@@ -14,6 +14,14 @@ function loseKeys(directory: string): void {
   database.close();
 }
 
+/** Out of the database of somebody whose messenger is closed. */
+function numberIn({ directory }: Person, query: string): number {
+  const database = new DatabaseSync(join(directory, 'signet.sqlite'), { readOnly: true });
+  const row = database.prepare(query).get();
+  database.close();
+  return Number(Object.values(row!)[0]);
+}
+
 async function acquainted(relay: { invite: string }): Promise<[Person, Person]> {
   const people = await Promise.all([arrive('alice', relay), arrive('bob', relay)]);
   const [alice, bob] = people;
@@ -39,6 +47,78 @@ test('what comes for a key that is gone is sealed again, once, under its id; no 
   expect(history.slice(2).map(({ id }) => id)).toEqual(rows.map(({ id }) => id));
   await until(async () => (await stateOf(alice, 'bob', 'two')) === 'delivered');
   expect((await alice.history('bob', 10)).map(({ kind }) => kind)).not.toContain('gap');
+});
+
+test('what could not be opened four times has failed; the user sends it again, and it arrives under its id', async () => {
+  const relay = await openRelay();
+  let [sender, recipient] = await acquainted(relay);
+  // So that nothing but the one message comes for a key that is gone.
+  await until(async () => (await stateOf(sender, 'bob', 'hello')) === 'delivered');
+  await until(async () => (await stateOf(recipient, 'alice', 'hello yourself')) === 'delivered');
+  await recipient.close();
+  const { id, position } = await sender.send('bob', 'hard to open');
+  await until(() => sender.drained(1000));
+  await sender.close();
+  /** Starts somebody, and ends them again, until they have done something. */
+  const visit = async (person: Person, isDone: (person: Person) => boolean): Promise<Person> => {
+    const again = await reopen(person);
+    await bringOnline(again);
+    await until(() => again.drained(1000));
+    await again.close();
+    return isDone(again) ? again : visit(again, isDone);
+  };
+  for (let times = 1; times <= 4; times++) {
+    loseKeys(recipient.directory);
+    // It asks for it to be sealed again, to a key that is lost before that comes.
+    const asked = "SELECT count(*) FROM told WHERE kind = 'retryRequest'";
+    recipient = await visit(recipient, (person) => numberIn(person, asked) === times);
+    const sealed = `SELECT count(*) FROM envelopes WHERE message = ${position}`;
+    const failed = `SELECT count(*) FROM deliveries WHERE message = ${position} AND state = 'failed'`;
+    sender = await visit(sender, (person) =>
+      times < 4 ? numberIn(person, sealed) === 1 + times : numberIn(person, failed) === 1,
+    );
+  }
+  sender = await reopen(sender);
+  recipient = await reopen(recipient);
+  await Promise.all([bringOnline(sender), bringOnline(recipient)]);
+  expect(await stateOf(sender, 'bob', 'hard to open')).toBe('failed');
+  expect(texts(recipient)).toEqual([]);
+  await sender.retry(id);
+  await until(() => texts(recipient).includes('hard to open'));
+  expect(recipient.heard.at(-1)!.id).toBe(id);
+  await until(async () => (await stateOf(sender, 'bob', 'hard to open')) === 'delivered');
+  await expect(sender.retry(id)).rejects.toMatchObject({ code: 'command-invalid' });
+  expect((await recipient.history('alice', 10)).map(({ kind }) => kind)).not.toContain('gap');
+});
+
+test('what the relay has refused is sent again as it was: its number is no gap', async () => {
+  const relay = await openRelay();
+  const [alice, bob] = await acquainted(relay);
+  const { data, port } = relay;
+  await relay.close();
+  await until(() => alice.state !== 'online');
+  const { id, position } = await alice.send('bob', 'refused at first');
+  await alice.close();
+  // As a refusal leaves it.
+  const database = new DatabaseSync(join(alice.directory, 'signet.sqlite'));
+  const { hash } = database.prepare('DELETE FROM outbox WHERE message = ? RETURNING hash').get(position)!;
+  database.exec(`UPDATE deliveries SET state = 'failed' WHERE message = ${position}`);
+  database.close();
+  await openRelay({ data, port });
+  const again = await reopen(alice);
+  await bringOnline(again);
+  expect(await stateOf(again, 'bob', 'refused at first')).toBe('failed');
+  await again.send('bob', 'later');
+  await until(() => texts(bob).includes('later'));
+  expect((await bob.history('alice', 10)).map(({ kind }) => kind)).toContain('gap');
+  await again.retry(id);
+  await until(() => texts(bob).includes('refused at first'));
+  expect((await bob.history('alice', 10)).map(({ kind }) => kind)).not.toContain('gap');
+  await until(async () => (await stateOf(again, 'bob', 'refused at first')) === 'delivered');
+  await bob.close();
+  const found = new DatabaseSync(join(bob.directory, 'signet.sqlite'), { readOnly: true });
+  expect(found.prepare('SELECT 1 FROM taken WHERE hash = ?').get(hash!)).toBeDefined();
+  found.close();
 });
 
 test('receipts that came for a key that is gone are told again', async () => {

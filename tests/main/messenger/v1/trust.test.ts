@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { until } from '../../../town.ts';
 import { addDevice } from './another-device.ts';
-import { arrive, bringOnline, openPerson, openRelay, reopen, texts } from './people.ts';
+import { arrive, bringOnline, openPerson, openRelay, type Person, reopen, stateOf, texts } from './people.ts';
 import { DatabaseSync } from 'node:sqlite';
 import { join } from 'node:path';
 import { cpSync } from 'node:fs';
@@ -76,7 +76,8 @@ test('a refused identity is not told again, and what it writes is refused', asyn
   expect(texts(alice)).toEqual([]);
 });
 
-test('a relay restored to before a device was added is repaired by the account; meanwhile nothing is sent by others', async () => {
+/** Alice has added a computer, Bob knows of it, and the relay was restored to before that. Nobody is online but Bob. */
+async function rolledBack(): Promise<{ bob: Person; laptop: Person; desktop: Person }> {
   const relay = await openRelay();
   const bob = await arrive('bob', relay);
   const alice = await arrive('alice', relay);
@@ -114,6 +115,11 @@ test('a relay restored to before a device was added is repaired by the account; 
   await bringOnline(bobAgain);
   await expect(bobAgain.send('alice', 'held')).rejects.toMatchObject({ code: 'list-changed' });
   expect(bobAgain.contacts()).toMatchObject([{ name: 'alice', held: 'rollback' }]);
+  return { bob: bobAgain, laptop, desktop };
+}
+
+test('a relay restored to before a device was added is repaired by the account; meanwhile nothing is sent by others', async () => {
+  const { bob: bobAgain, desktop } = await rolledBack();
   // The new device brings what the relay lacks, before it signs in; the older one would, too.
   const desktopAgain = await reopen(desktop);
   await bringOnline(desktopAgain);
@@ -122,6 +128,25 @@ test('a relay restored to before a device was added is repaired by the account; 
     return texts(desktopAgain).includes('after the repair');
   });
   expect(bobAgain.contacts()).toMatchObject([{ held: null }]);
+});
+
+test('the user can take the older device list that the relay shows; later the account brings the newer one back', async () => {
+  const { bob, laptop, desktop } = await rolledBack();
+  await bob.trust.acceptList('alice');
+  expect(bob.contacts()).toMatchObject([{ name: 'alice', held: null }]);
+  await bob.send('alice', 'to the laptop');
+  await until(async () => (await stateOf(bob, 'alice', 'to the laptop')) === 'sent');
+  const laptopAgain = await reopen(laptop);
+  await bringOnline(laptopAgain);
+  await until(() => texts(laptopAgain).includes('to the laptop'));
+  const desktopAgain = await reopen(desktop);
+  await bringOnline(desktopAgain);
+  await until(async () => {
+    await bob.send('alice', 'to both again');
+    return texts(desktopAgain).includes('to both again') && texts(laptopAgain).includes('to both again');
+  });
+  expect(texts(desktopAgain)).not.toContain('to the laptop');
+  expect(bob.contacts()).toMatchObject([{ held: null }]);
 });
 
 test('an old copy of a profile is found out at the sign-in, and goes on only if the user says so', async () => {
