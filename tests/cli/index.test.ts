@@ -98,7 +98,7 @@ test.each([
     'command-invalid',
     /file \/nowhere cannot be read \(ENOENT\)/,
   ],
-  [['--name', 'Alice', '--invite', INVITE], 'name-invalid', /2 to 32 characters/],
+  [['--name', 'Al ice', '--invite', INVITE], 'name-invalid', /2 to 32 characters/],
   [['--name', 'a'.repeat(33), '--invite', INVITE], 'name-invalid', /2 to 32 characters/],
   [['--name', 'alice', '--invite', 'https://example.org'], 'invite-invalid', /does not start with signet/],
   [['--name', 'alice', '--invite', INVITE.slice(0, -1)], 'invite-invalid', /"key" is not 32 bytes/],
@@ -106,7 +106,7 @@ test.each([
   // An invite comes from others: what it holds must not write over the screen.
   [['--name', 'alice', '--invite', `${INVITE}&%1b%5b2J=1`], 'invite-invalid', /unknown part ".{1,2}\[2J"/],
   [['--name', 'alice', '--invite', INVITE.replace('v=1', 'v=2')], 'invite-invalid', /another version/],
-  [['--name', 'alice', '--invite', INVITE.replace('%3A1&', '%3A0&')], 'invite-invalid', /0 is no port/],
+  [['--name', 'alice', '--invite', INVITE.replace('%3A1&', '%3A0&')], 'invite-invalid', /0 is not a port/],
 ])('a wrong name or invite gets a sentence: %j', async (args, code, sentence) => {
   const profile = ['--profile', temporaryFolder()];
   const [json, text] = [startHere([...profile, '--json', ...args]), startHere([...profile, ...args])];
