@@ -59,7 +59,8 @@ export class Sending {
   }
 
   /** Sends a failed message again: the same envelope where the relay has refused it, so that no number in a chain stays
-   * empty; sealed again under the same id where it could not be opened. @throws Failure `command-invalid` if it isn't a failed one */
+   * empty; sealed again under the same id where it could not be opened.
+   * @throws Failure `command-invalid` if it isn't a failed one */
   async retry(id: Buffer): Promise<void> {
     const { messages, deliveries, envelopes, conversations, sealer, announce } = this.#parts;
     const found = messages.find(id);
@@ -77,8 +78,9 @@ export class Sending {
         const isReady = ready.some((target) => target.contact === whose && target.device === device);
         const wasRefused = resends < MAX_RESENDS;
         const envelope = isReady && wasRefused ? envelopes.newestTo(position, whose, device) : undefined;
-        deliveries.revive(position, whose, device, envelope === undefined);
+        // In this order: ended in between, it is on its way, and not waiting for ever.
         if (envelope) sealer.postAgain(envelope);
+        deliveries.revive(position, whose, device, envelope === undefined);
       }
     });
     announce(messages.changed(position));

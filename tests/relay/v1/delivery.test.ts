@@ -24,41 +24,46 @@ const numbered = (sender: string, number: number, bytes = 900): Buffer =>
   Buffer.from(`${sender} ${number}`.padEnd(bytes));
 const numberIn = ({ envelope }: Waiting): number => Number(envelope.toString().split(' ')[1]);
 
-test('what was pushed to a connection that breaks comes first on the next one', async () => {
+/** Alice's first envelope was pushed to a connection that has broken; `reconnect` starts the one after it. */
+async function brokenOff(): Promise<{
+  mailboxes: Mailboxes;
+  got: Waiting[];
+  one: { stored: Promise<void> };
+  reconnect: () => Promise<Delivery>;
+}> {
   const mailboxes = new Mailboxes(openStore(), LIMITS, Date.now);
   const got: Waiting[] = [];
   const broken = new Delivery(MAILBOX, mailboxes, () => undefined);
   await broken.start();
   const one = await mailboxes.put(MAILBOX, 'alice', numbered('alice', 1), (waiting) => broken.offer(waiting));
   broken.end();
+  const reconnect = async (): Promise<Delivery> => {
+    const next = new Delivery(MAILBOX, mailboxes, (waiting) => got.push(waiting));
+    mailboxes.onStored = (stored) => {
+      for (const { sender, position } of stored) next.stored(sender, position);
+      void next.refill();
+    };
+    await next.start();
+    return next;
+  };
+  return { mailboxes, got, one, reconnect };
+}
+
+test('what was pushed to a connection that breaks comes first on the next one', async () => {
+  const { mailboxes, got, one, reconnect } = await brokenOff();
   // Nobody is there: this one needn't wait, and must not overtake the first.
   const two = await mailboxes.put(MAILBOX, 'alice', numbered('alice', 2), () => false);
   await two.stored;
-  const next = new Delivery(MAILBOX, mailboxes, (waiting) => got.push(waiting));
-  mailboxes.onStored = (stored) => {
-    for (const { sender, position } of stored) next.stored(sender, position);
-    void next.refill();
-  };
-  await next.start();
+  await reconnect();
   await one.stored;
   await until(() => got.length === 2);
   expect(got.map(numberIn)).toEqual([1, 2]);
 });
 
 test('nor does what comes in after the next connection has started overtake it', async () => {
-  const mailboxes = new Mailboxes(openStore(), LIMITS, Date.now);
-  const got: Waiting[] = [];
-  const broken = new Delivery(MAILBOX, mailboxes, () => undefined);
-  await broken.start();
-  const one = await mailboxes.put(MAILBOX, 'alice', numbered('alice', 1), (waiting) => broken.offer(waiting));
-  broken.end();
+  const { mailboxes, got, one, reconnect } = await brokenOff();
   // Nothing is stored yet: the first still waits for the acknowledgement that won't come.
-  const next = new Delivery(MAILBOX, mailboxes, (waiting) => got.push(waiting));
-  mailboxes.onStored = (stored) => {
-    for (const { sender, position } of stored) next.stored(sender, position);
-    void next.refill();
-  };
-  await next.start();
+  const next = await reconnect();
   const two = await mailboxes.put(MAILBOX, 'alice', numbered('alice', 2), (waiting) => next.offer(waiting));
   await Promise.all([one.stored, two.stored]);
   await until(() => got.length === 2);
