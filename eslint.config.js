@@ -10,15 +10,15 @@ const all = ['protocol', 'relay', 'preload', 'main', 'renderer', 'cli', 'tests',
 const rooms = {
   protocol: [],
   relay: ['protocol'],
-  preload: ['protocol'],
+  preload: ['protocol', 'main/messenger'],
   main: ['protocol', 'preload'],
   'main/messenger': ['protocol'],
   cli: ['main/messenger', 'protocol'],
   renderer: ['preload/contract', 'protocol/failures'],
 };
 
-/** A pattern on the path as it is imported: ../../relay/server.ts. @param depth how deep the files stand in an inner room */
-function zone(room, depth = 1) {
+/** A pattern on the path as it is imported: ../../relay/server.ts. */
+function zone(room) {
   const allowed = rooms[room];
   const closed = all
     .filter((other) => other !== room && !allowed.includes(other))
@@ -29,7 +29,7 @@ function zone(room, depth = 1) {
       return opened.length > 0 ? `${other}/(?!${opened.join('|')})` : `${other}/`;
     });
   // A room within a room doesn't see the outer one's own files either.
-  const outer = room.includes('/') ? `|^(?:[.][.]/){${depth}}[^.]` : '';
+  const outer = room.includes('/') ? `|^[.][.]/[^.]` : '';
   return {
     regex: `^(?:[.][.]/)+(?:${closed.join('|')})${outer}`,
     message: `${room}/ may import only from ${allowed.join('/, ') || 'nothing of ours'}.`,
@@ -52,6 +52,16 @@ const page = {
           { regex: '^(?:[.][.]/)+(?:preload|protocol)/', allowTypeImports: true, message: 'Types only.' },
         ],
       },
+    ],
+  },
+};
+/** The bridge's contract takes the messenger's types, and none of its code. */
+const contract = {
+  files: ['preload/**/*.ts'],
+  rules: {
+    '@typescript-eslint/no-restricted-imports': [
+      'error',
+      { patterns: [{ regex: '^(?:[.][.]/)+main/', allowTypeImports: true, message: 'Types only.' }] },
     ],
   },
 };
@@ -144,6 +154,7 @@ export default defineConfig(
     },
   },
   page,
+  contract,
   bridge,
   ipc,
   ...Object.keys(rooms)
@@ -160,18 +171,6 @@ export default defineConfig(
         {
           paths: [...libraries, { name: 'electron', message: 'The messenger runs without Electron, too.' }],
           patterns: [zone('main/messenger')],
-        },
-      ],
-    },
-  },
-  {
-    files: ['main/messenger/*/*.ts'],
-    rules: {
-      'no-restricted-imports': [
-        'error',
-        {
-          paths: [...libraries, { name: 'electron', message: 'The messenger runs without Electron, too.' }],
-          patterns: [zone('main/messenger', 2)],
         },
       ],
     },

@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 /** What needs nothing but the crypto library: runs on Node.js and on bun. */
-const crypto = ['tests/protocol/**/*.test.ts', 'tests/main/messenger/{rsa,seal,seal-v1}.test.ts'];
+const crypto = ['tests/protocol/**/*.test.ts', 'tests/main/messenger/{rsa,seal,storage}.test.ts'];
 
 /** What runs the app in its window: processes and browsers, which take their time beside each other. */
 const app = ['tests/{e2e,stand-in,build}/**/*.test.ts'];

@@ -2,7 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { MAX_TEXT_BYTES } from '../protocol/fields.ts';
+import { MAX_TEXT_BYTES } from '../protocol/content.ts';
 import { type Figure, median } from './figures.ts';
 import { withFolder } from './folder.ts';
 import type { Reply, Request } from './person.ts';

@@ -14,11 +14,7 @@ const benchmarks: Record<string, Benchmark> = {
   short: { title: 'Short messages against bare RSA', measure: measureShort },
   long: { title: 'Long messages against bare RSA, on all cores', measure: measureLong },
   blocking: { title: 'The event loop while a long message is opened', measure: measureBlocking },
-  post: { title: 'What the relay carries', measure: () => measurePost() },
-  'post-v1': {
-    title: 'What the relay of the first release carries',
-    measure: () => measurePost('relay of the first release', { relay: 'relay-v1.ts', load: 'load-v1.ts' }),
-  },
+  post: { title: 'What the relay carries', measure: measurePost },
   start: { title: "The relay's start", measure: measureStart },
   window: { title: 'The window with a long life behind it', measure: measureWindow },
   chat: { title: 'From messenger to messenger', measure: measureChat },

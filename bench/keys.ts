@@ -52,8 +52,8 @@ export function rawRsa(der: Buffer, signedBytes: number): RawRsa {
 export type Correspondents = {
   /** Signs. */
   sender: SigningKey;
-  /** The recipient's reception key. */
-  reception: OpeningKey;
+  /** The recipient's encryption key. */
+  encryption: OpeningKey;
   /** The recipient's identity fingerprint: any will do. */
   recipient: Buffer;
   /** For rawRsa. */
@@ -62,11 +62,11 @@ export type Correspondents = {
 
 /** Two people with keys of their own. */
 export async function makeCorrespondents(): Promise<Correspondents> {
-  const [identity, reception] = [makeKeyPair(), makeKeyPair()];
+  const [identity, encryption] = [makeKeyPair(), makeKeyPair()];
   return {
     sender: await importSigningKey(identity.primes),
-    reception: await importOpeningKey(reception.primes),
+    encryption: await importOpeningKey(encryption.primes),
     recipient: randomBytes(32),
-    der: reception.private.export({ format: 'der', type: 'pkcs8' }),
+    der: encryption.private.export({ format: 'der', type: 'pkcs8' }),
   };
 }

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { type WebSocket } from 'ws';
 import { encodeHeader, HEADER_BYTES, MIN_ENVELOPE_BYTES } from '../protocol/envelope.ts';
-import { encodeClientFrame } from '../protocol/frames.ts';
+import { encodeFrame, frameTypes } from '../protocol/frames.ts';
 import { join, type Member } from './membership.ts';
 
 export type Order =
@@ -21,66 +21,65 @@ export type Outcome = {
   cpu: number;
 };
 
-/** Version, suite and id are 18 bytes: exactly 24 characters of base64url, behind which nothing changes. */
-const CHANGING_CHARACTERS = 24;
-const DELIVERED = '{"type":"deliver"';
-const ACCEPTED = '{"type":"accepted"';
-const ENVELOPE = '"envelope":"';
-
 type Pair = { sender: WebSocket; send(): void; underWay: number };
 
 const pairs: Pair[] = [];
 let accepted = 0;
 let sent = 0;
 let onAccepted: (pair: Pair) => void = () => {};
-const sentAt = new Map<string, number>();
+const sentAt = new Map<number, number>();
 let latencies: number[] = [];
+
+/** Bytes of an envelope that no relay looks at: the middle of the fingerprint of the encryption key. */
+const CHANGING = 80;
+const CHANGING_BYTES = 6;
+/** In front of the envelope: type and request; in a delivery the position, too. */
+const SEND_BYTES = 5;
+const DELIVER_BYTES = 13;
 
 function befriend(sender: Member, recipient: Member): Pair {
   const header = encodeHeader({
-    id: Buffer.alloc(16),
-    sender: sender.fingerprint,
-    recipient: recipient.fingerprint,
-    receptionKey: randomBytes(32),
+    sender: { identity: sender.identity, device: 1 },
+    listVersion: 0,
+    recipient: { identity: recipient.identity, device: 1 },
+    encryptionKey: randomBytes(32),
     blockCount: 1,
   });
   const envelope = Buffer.concat([header, randomBytes(MIN_ENVELOPE_BYTES - HEADER_BYTES)]);
-  const rest = encodeClientFrame({ type: 'send', id: 1, to: recipient.name, envelope })
-    .split(ENVELOPE)[1]!
-    .slice(CHANGING_CHARACTERS);
-  const head = Buffer.from(envelope.subarray(0, 18));
-  randomBytes(10).copy(head, 2);
-  let id = 0;
+  let id = randomBytes(4).readUInt32BE() * 2 ** 16;
+  let request = 0;
   const pair: Pair = {
     sender: sender.socket,
     underWay: 0,
     send() {
-      head.writeUIntBE(++id, 12, 6);
-      const start = head.toString('base64url');
-      sentAt.set(start, performance.now());
+      // ws masks in place what it is given; a new frame each time is what a client makes, too.
+      const frame = encodeFrame({ type: 'send', request: ++request, envelope });
+      frame.writeUIntBE(++id, SEND_BYTES + CHANGING, CHANGING_BYTES);
+      sentAt.set(id, performance.now());
       pair.underWay++;
       sent++;
-      sender.socket.send(`{"type":"send","id":${id},"to":"${recipient.name}","envelope":"${start}${rest}`);
+      sender.socket.send(frame);
     },
   };
-  const acknowledged = `{"type":"acknowledge","from":"${sender.name}","message":"`;
+  let positions: number[] = [];
+  const acknowledge = (): void => {
+    recipient.socket.send(encodeFrame({ type: 'acknowledge', request: 0, positions }));
+    positions = [];
+  };
   recipient.socket.on('message', (data: Buffer) => {
-    const text = data.toString('latin1', 0, 120);
-    if (!text.startsWith(DELIVERED)) throw new Error(`The recipient got ${text}`);
-    const at = text.indexOf(ENVELOPE) + ENVELOPE.length;
-    const start = text.slice(at, at + CHANGING_CHARACTERS);
-    latencies.push(performance.now() - sentAt.get(start)!);
-    sentAt.delete(start);
-    const message = Buffer.from(start, 'base64url').toString('base64url', 2);
-    recipient.socket.send(`${acknowledged}${message}"}`);
+    if (data[0] !== frameTypes.deliver) throw new Error(`The recipient got a frame of type ${data[0]}`);
+    const id = data.readUIntBE(DELIVER_BYTES + CHANGING, CHANGING_BYTES);
+    latencies.push(performance.now() - sentAt.get(id)!);
+    sentAt.delete(id);
+    // What has come in one turn is acknowledged together, as a client does.
+    if (positions.push(Number(data.readBigUInt64BE(5))) === 1) setImmediate(acknowledge);
   });
   sender.socket.on('message', (data: Buffer) => {
-    if (!data.toString('latin1', 0, ACCEPTED.length).startsWith(ACCEPTED)) {
-      throw new Error(`The sender got ${data.toString()}`);
-    }
-    accepted++;
-    pair.underWay--;
-    onAccepted(pair);
+    if (data[0] !== frameTypes.accepted) throw new Error(`The sender got a frame of type ${data[0]}`);
+    const count = data.readUInt16BE(5);
+    accepted += count;
+    pair.underWay -= count;
+    for (let i = 0; i < count; i++) onAccepted(pair);
   });
   return pair;
 }

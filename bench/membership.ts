@@ -4,62 +4,47 @@ import { once } from 'node:events';
 import { WebSocket } from 'ws';
 import { dial } from '../main/messenger/dial.ts';
 import { generatePrimes, importSigningKey, sign } from '../main/messenger/rsa.ts';
-import {
-  type ClientFrame,
-  encodeClientFrame,
-  parseRelayFrame,
-  type RelayFrame,
-  VERSION,
-} from '../protocol/frames.ts';
-import { RECEPTION_KEY_LIFETIME_MS, receptionKeyStatement, signInStatement } from '../protocol/statements.ts';
+import { decodeFrame, encodeFrame, type Frame } from '../protocol/frames.ts';
+import { fingerprintOf, modulusOf } from '../protocol/key.ts';
+import { encodePrekey, PREKEY_LIFETIME_MS, SIGNED_PREKEY } from '../protocol/prekey.ts';
+import { registerStatement } from '../protocol/sign-in.ts';
 
-export type Member = { name: string; fingerprint: Buffer; socket: WebSocket };
+export type Member = { name: string; identity: Buffer; socket: WebSocket };
 
-/** Nothing is ever sealed for these users: one reception key does for all of them. */
-const receptionKey = generatePrimes()
+/** Nothing is ever sealed for these users: one prekey does for all of them. */
+const prekeyModulus = generatePrimes()
   .then(importSigningKey)
-  .then(({ publicKey }) => publicKey.spki);
+  .then(({ publicKey }) => modulusOf(publicKey.spki));
 
-/** @param key SHA-256 of the relay's TLS public key, 32 bytes */
-export async function join(port: number, key: Buffer, name: string): Promise<Member> {
-  const identity = await importSigningKey(await generatePrimes());
-  const { spki, fingerprint } = identity.publicKey;
-  const tls = await dial([`127.0.0.1:${port}`], key);
+/** @param relayKey SHA-256 of the relay's TLS public key, 32 bytes */
+export async function join(port: number, relayKey: Buffer, user: string): Promise<Member> {
+  const signer = await importSigningKey(await generatePrimes());
+  const identityKey = modulusOf(signer.publicKey.spki);
+  const identity = fingerprintOf(identityKey);
+  const tls = await dial([`127.0.0.1:${port}`], relayKey);
   const socket = new WebSocket('wss://relay/', { createConnection: () => tls, perMessageDeflate: false });
   await once(socket, 'open');
-  const ask = async (frame: ClientFrame): Promise<RelayFrame> => {
-    socket.send(encodeClientFrame(frame));
+  const ask = async (frame: Frame): Promise<Frame> => {
+    socket.send(encodeFrame(frame));
     const [data] = (await once(socket, 'message')) as [Buffer];
-    return parseRelayFrame(data.toString('utf8'));
+    return decodeFrame(data) as Frame;
   };
-  const challenge = await ask({ type: 'hello', id: 1, version: VERSION });
+  const challenge = await ask({ type: 'hello', request: 1, lowest: 1, highest: 1 });
   if (challenge.type !== 'challenge') throw new Error(`The relay answered ${challenge.type} to hello.`);
   const time = Date.now();
-  const terms = {
-    class: 'rotating',
+  const bytes = encodePrekey({
+    ...{ user, identity, device: 1, class: SIGNED_PREKEY, key: await prekeyModulus, knownKinds: [] },
     created: time,
-    expires: time + RECEPTION_KEY_LIFETIME_MS,
-    key: await receptionKey,
-  } as const;
-  const clientNonce = randomBytes(32);
-  const statement = {
-    relayKey: key,
-    user: name,
-    identity: fingerprint,
-    serverNonce: challenge.nonce,
-    clientNonce,
-    time,
-  };
-  const answer = await ask({
-    type: 'register',
-    id: 2,
-    user: name,
-    clientNonce,
-    time,
-    signature: await sign(identity, signInStatement('register', statement)),
-    identityKey: spki,
-    receptionKey: { ...terms, signature: await sign(identity, receptionKeyStatement(name, terms)) },
+    expires: time + PREKEY_LIFETIME_MS,
   });
-  if (answer.type !== 'done') throw new Error(`The relay refused to register ${name}.`);
-  return { name, fingerprint, socket };
+  const prekey = { bytes, signature: await sign(signer, bytes) };
+  const fields = { device: 1, clientNonce: randomBytes(32), time };
+  const statement = registerStatement(user, {
+    ...{ relayKey, identity, serverNonce: challenge.nonce },
+    ...fields,
+  });
+  const signature = await sign(signer, statement);
+  const answer = await ask({ type: 'register', request: 2, user, identityKey, prekey, signature, ...fields });
+  if (answer.type !== 'done') throw new Error(`The relay refused to register ${user}.`);
+  return { name: user, identity, socket };
 }

@@ -23,14 +23,10 @@ async function ask<Answer>(process: ChildProcess, question: Order | 'usage'): Pr
   return answer;
 }
 
-/** @param name of the relay that is measured @param files the programs of relay and load */
-export function measurePost(
-  name = 'relay',
-  files = { relay: 'relay.ts', load: 'load.ts' },
-): Promise<Figure[]> {
+export function measurePost(): Promise<Figure[]> {
   return withFolder(async (folder) => {
-    const relay = child(files.relay, [folder]);
-    const loaders = Array.from({ length: LOADERS }, () => child(files.load));
+    const relay = child('relay.ts', [folder]);
+    const loaders = Array.from({ length: LOADERS }, () => child('load.ts'));
     try {
       const [{ port, key }] = (await once(relay, 'message')) as [Started];
       const pairs = Math.ceil(PAIRS / LOADERS);
@@ -38,7 +34,7 @@ export function measurePost(
         ask(loader, { kind: 'join', port, key, pairs, prefix: `user${i}-` }),
       );
       await Promise.all(joined);
-      return await measureLoads(name, relay, loaders);
+      return await measureLoads(relay, loaders);
     } finally {
       for (const process of [...loaders, relay]) {
         process.disconnect();
@@ -65,11 +61,7 @@ async function run(relay: ChildProcess, loaders: ChildProcess[], order: Order): 
   };
 }
 
-async function measureLoads(
-  relayName: string,
-  relay: ChildProcess,
-  loaders: ChildProcess[],
-): Promise<Figure[]> {
+async function measureLoads(relay: ChildProcess, loaders: ChildProcess[]): Promise<Figure[]> {
   const saturate: Order = { kind: 'saturate', window: WINDOW, milliseconds: RUN_MS };
   await run(relay, loaders, saturate);
   const full: Load[] = [];
@@ -85,7 +77,7 @@ async function measureLoads(
   const load = `at ${Math.round(median(paced.map((run) => run.perSecond))).toLocaleString('en')} messages/s`;
   return [
     {
-      name: `${relayName}, durable, at saturation`,
+      name: 'relay, durable, at saturation',
       value: perSecond,
       unit: 'messages/s',
       detail:
@@ -93,14 +85,14 @@ async function measureLoads(
         `relay ${busy(full, 'relayBusy')}, load ${busy(full, 'loadersBusy')} of a core`,
     },
     {
-      name: `${relayName}, durable, in a second of its processor time`,
+      name: 'relay, durable, in a second of its processor time',
       value: median(full.map((load) => load.perSecond / load.relayBusy)),
       unit: 'messages',
       detail: 'what a core of its own would give it, whatever else the computer does',
     },
-    { name: `${relayName}, send to deliver at half load, p50`, value: at(0.5), unit: 'ms', detail: load },
+    { name: 'relay, send to deliver at half load, p50', value: at(0.5), unit: 'ms', detail: load },
     {
-      name: `${relayName}, send to deliver at half load, p99`,
+      name: 'relay, send to deliver at half load, p99',
       value: at(0.99),
       unit: 'ms',
       detail: `processor: relay ${busy(paced, 'relayBusy')} of a core`,

@@ -2,10 +2,9 @@
 import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import pLimit from 'p-limit';
-import { authenticate, open, seal } from '../main/messenger/seal.ts';
-import { encodeText, messageTypes } from '../protocol/body.ts';
-import { decodeEnvelope, HEADER_BYTES, MAX_BLOCKS, RSA_BYTES } from '../protocol/envelope.ts';
-import { MAX_TEXT_BYTES } from '../protocol/fields.ts';
+import { isAuthentic, open, seal } from '../main/messenger/seal.ts';
+import { encodeContent, MAX_TEXT_BYTES } from '../protocol/content.ts';
+import { BLOCK_BYTES, decodeEnvelope, HEADER_BYTES, MAX_BLOCKS } from '../protocol/envelope.ts';
 import { watchEventLoop } from './blocking.ts';
 import { compare, type Figure, median, throughput } from './figures.ts';
 import { type Correspondents, makeCorrespondents, rawRsa } from './keys.ts';
@@ -19,29 +18,30 @@ const IN_FLIGHT = 4 * availableParallelism();
 
 const OPENINGS = 20;
 
-const signedBytes = (blocks: number): number => 20 + HEADER_BYTES + blocks * RSA_BYTES;
+const signedBytes = (blocks: number): number => 20 + HEADER_BYTES + blocks * BLOCK_BYTES;
 
-function sealText({ sender, reception, recipient }: Correspondents, text: string): Promise<Buffer> {
+function sealText({ sender, encryption, recipient }: Correspondents, text: string): Promise<Buffer> {
   return seal({
-    id: randomBytes(16),
-    sender,
-    recipient,
-    receptionKey: reception.publicKey,
-    inner: {
+    sender: { identity: sender.publicKey.fingerprint, device: 1 },
+    listVersion: 0,
+    signer: sender,
+    recipient: { identity: recipient, device: 1 },
+    encryptionKey: encryption.publicKey,
+    payload: {
       chain: randomBytes(8),
       sequence: 1,
-      previous: Buffer.alloc(32),
-      sentAt: Date.now(),
-      type: messageTypes.text,
-      body: encodeText(text),
+      previous: Buffer.alloc(16),
+      timestamp: Date.now(),
+      salt: randomBytes(16),
+      content: encodeContent({ kind: 'text', text }),
     },
   });
 }
 
-async function openText({ sender, reception, recipient }: Correspondents, bytes: Buffer): Promise<void> {
+async function openText({ sender, encryption }: Correspondents, bytes: Buffer): Promise<void> {
   const envelope = decodeEnvelope(bytes);
-  await authenticate(envelope, sender.publicKey, recipient);
-  await open(envelope, reception);
+  if (!(await isAuthentic(envelope, sender.publicKey))) throw new Error('It is not authentic.');
+  await open(envelope, encryption);
 }
 
 /** One block, one message after the other: what a chat feels like. */

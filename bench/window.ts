@@ -22,7 +22,7 @@ const lines = (count: number): Line[] =>
   Array.from({ length: count }, (_, i) => ({
     mine: i % 3 === 0,
     text: sampleText(i),
-    sentAt: 1_700_000_000_000 + i * 600_000,
+    timestamp: 1_700_000_000_000 + i * 600_000,
   }));
 
 export async function measureWindow(): Promise<Figure[]> {

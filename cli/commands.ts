@@ -1,10 +1,11 @@
 // The JSON lines that the console client reads with --json, as schemas.
 import * as z from 'zod/mini';
 import { Failure } from '../protocol/failures.ts';
-import { UserName } from '../protocol/fields.ts';
+import { USER_NAME_PATTERN, USER_NAME_RULE } from '../protocol/user-name.ts';
 
 const MAX_LINE_CHARACTERS = 1024 * 1024;
 
+const UserName = z.string().check(z.regex(USER_NAME_PATTERN, USER_NAME_RULE));
 /** Comes back with the answer, to tell which command it belongs to. */
 const ref = z.optional(z.union([z.string(), z.number()]));
 /** SHA-256 of an identity key. */
@@ -25,6 +26,12 @@ const Command = z.discriminatedUnion('do', [
   }),
   z.strictObject({ do: z.literal('accept'), with: UserName, identity, ref }),
   z.strictObject({ do: z.literal('refuse'), with: UserName, identity, ref }),
+  z.strictObject({
+    do: z.enum(['acceptRequest', 'decline', 'block', 'unblock', 'acceptDevices']),
+    with: UserName,
+    ref,
+  }),
+  z.strictObject({ do: z.literal('continueHere'), ref }),
   z.strictObject({ do: z.literal('invite'), ref }),
   z.strictObject({
     do: z.literal('history'),
@@ -37,7 +44,8 @@ const Command = z.discriminatedUnion('do', [
 ]);
 export type Command = z.output<typeof Command>;
 
-const EXPECTED = '{"do":"send"|"read"|"verify"|"accept"|"refuse"|"invite"|"history"|"contacts"|"quit",...}';
+const EXPECTED =
+  '{"do":"send"|"read"|"verify"|"accept"|"refuse"|"acceptRequest"|"decline"|"block"|"unblock"|"acceptDevices"|"continueHere"|"invite"|"history"|"contacts"|"quit",...}';
 
 /** @throws Failure `command-invalid`, which says what is wrong and what would be right */
 export function parseCommand(line: string): Command {

@@ -1,8 +1,8 @@
 // What a new profile needs, a name and an invite: out of the options, the environment, or asked for at the terminal.
 import { readFileSync } from 'node:fs';
 import { Failure } from '../protocol/failures.ts';
-import { USER_NAME_PATTERN, USER_NAME_RULE } from '../protocol/fields.ts';
-import { decodeInvite } from '../protocol/invite.ts';
+import { USER_NAME_PATTERN, USER_NAME_RULE } from '../protocol/user-name.ts';
+import { decodeInvite } from '../protocol/links.ts';
 import type { Joining } from '../main/messenger/account.ts';
 import type { Lines } from './lines.ts';
 

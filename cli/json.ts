@@ -2,17 +2,18 @@
 import { createInterface } from 'node:readline';
 import { type Readable, Transform, type Writable } from 'node:stream';
 import { Failure } from '../protocol/failures.ts';
+import type { Contact } from '../main/messenger/contacts.ts';
 import type { MessageRow } from '../main/messenger/messages.ts';
 import type { Messenger } from '../main/messenger/messenger.ts';
 import { type Command, parseCommand } from './commands.ts';
 import { onceConnected } from './connecting.ts';
-import { offeredBy, safetyNumberOf } from './slash-commands.ts';
+import { offeredBy, safetyNumberOf } from './contact-commands.ts';
 
 /** How long the end of input waits for the outbox to empty, milliseconds. */
 const FAREWELL_MS = 10_000;
 
 const DIFFERENT = 'The safety number is not the one in "compared": nothing was marked as verified.';
-const OTHER_IDENTITY = 'The relay names another identity than the one in "identity": ask "contacts" again.';
+const OTHER_IDENTITY = 'The relay shows another identity than the one in "identity": ask "contacts" again.';
 
 /** Node's readline, for one, also ends a line at these two, which JSON may hold as they are. */
 const escapeSeparators = (json: string): string =>
@@ -39,8 +40,8 @@ export async function serve(
   const { name, fingerprint } = messenger;
   messenger.on('ready', () => print(output, { event: 'ready', name, fingerprint }));
   messenger.on('connection', (state) => print(output, { event: 'connection', state }));
-  messenger.on('message', ({ id, from, text, sentAt }) =>
-    print(output, { event: 'message', id, from, text, sentAt }),
+  messenger.on('message', ({ id, from, text, timestamp, isRequest }) =>
+    print(output, { event: 'message', id, from, text, timestamp, ...(isRequest ? { request: true } : {}) }),
   );
   let refusal: Failure | undefined;
   messenger.on('failure', (failure) => {
@@ -49,7 +50,7 @@ export async function serve(
     lines.close();
   });
   // A turn later, so that `queued`, from which the reader learns the id, comes before `pending`.
-  messenger.on('messageChanged', (row) => setImmediate(() => printChange(output, row)));
+  messenger.on('messageChanged', (contact, row) => setImmediate(() => printChange(output, contact, row)));
 
   const underWay = new Set<Promise<void>>();
   let quit = false;
@@ -80,12 +81,27 @@ export async function serve(
   return refusal;
 }
 
-function printChange(output: Writable, row: MessageRow): void {
-  const { id, contact, mine, kind, state, missing } = row;
+/** What a script sees of a contact. */
+const contactData = ({
+  name,
+  identity,
+  status,
+  verified,
+  offered,
+  held,
+}: Contact): Record<string, unknown> => ({
+  ...{ name, status, verified, held },
+  fingerprint: identity.toString('hex'),
+  offered: offered?.toString('hex') ?? null,
+});
+
+function printChange(output: Writable, contact: string, row: MessageRow): void {
+  const { id, mine, kind, state, count } = row;
   if (mine) print(output, { event: 'state', id, to: contact, state });
-  else if (kind !== 'text') print(output, { event: 'notice', id, with: contact, kind, missing });
+  else if (kind !== 'text') print(output, { event: 'notice', id, with: contact, kind, count });
 }
 
+/** Carries out one command, and tells its outcome. */
 async function obey(
   messenger: Messenger,
   command: Exclude<Command, { do: 'quit' }>,
@@ -93,53 +109,81 @@ async function obey(
 ): Promise<void> {
   const ref = command.ref === undefined ? {} : { ref: command.ref };
   try {
-    if (command.do === 'send') {
-      const { id } = await onceConnected(messenger, () => messenger.send(command.to, command.text));
-      print(output, { event: 'queued', id, ...ref });
-    } else if (command.do === 'read') {
-      messenger.markRead(command.with);
-    } else if (command.do === 'verify') {
-      const { digits, fingerprint } = await onceConnected(messenger, () =>
-        safetyNumberOf(messenger, command.with),
-      );
-      if (command.compared !== undefined) {
-        if (command.compared.replaceAll(' ', '') !== digits) throw new Failure('command-invalid', DIFFERENT);
-        messenger.markCompared(command.with, fingerprint);
-      }
-      print(output, { event: 'safetyNumber', with: command.with, digits, ...ref });
-    } else if (command.do === 'accept' || command.do === 'refuse') {
-      const offered = offeredBy(messenger, command.with);
-      if (offered !== command.identity) throw new Failure('command-invalid', OTHER_IDENTITY);
-      if (command.do === 'accept') messenger.acceptIdentity(command.with, offered);
-      else messenger.refuseIdentity(command.with, offered);
-      print(output, {
-        event: 'decided',
-        with: command.with,
-        identity: offered,
-        accepted: command.do === 'accept',
-        ...ref,
-      });
-    } else if (command.do === 'invite') {
-      print(output, { event: 'invite', invite: messenger.invite(), ...ref });
-    } else if (command.do === 'history') {
-      const messages = await messenger.history(command.with, command.limit);
-      print(output, {
-        event: 'history',
-        with: command.with,
-        messages: messages.map(({ id, mine, kind, text, sentAt, state }) => ({
-          id,
-          from: mine ? messenger.name : command.with,
-          text,
-          sentAt,
-          state,
-          ...(kind === 'text' ? {} : { kind }),
-        })),
-        ...ref,
-      });
-    } else {
-      print(output, { event: 'contacts', contacts: messenger.contacts(), ...ref });
-    }
+    const answer = await answerTo(messenger, command);
+    if (answer) print(output, { ...answer, ...ref });
   } catch (error) {
     printFailure(output, error, ref);
   }
+}
+
+type Answer = Record<string, unknown> | undefined;
+
+async function answerTo(messenger: Messenger, command: Exclude<Command, { do: 'quit' }>): Promise<Answer> {
+  const { trust } = messenger;
+  switch (command.do) {
+    case 'send': {
+      const { id } = await onceConnected(messenger, () => messenger.send(command.to, command.text));
+      return { event: 'queued', id };
+    }
+    case 'read':
+      messenger.markRead(command.with);
+      return undefined;
+    case 'verify':
+      return verify(messenger, command);
+    case 'accept':
+    case 'refuse': {
+      const identity = offeredBy(messenger, command.with, command.do);
+      if (identity !== command.identity) throw new Failure('command-invalid', OTHER_IDENTITY);
+      if (command.do === 'accept') trust.acceptIdentity(command.with, identity);
+      else trust.refuseIdentity(command.with, identity);
+      return { event: 'decided', with: command.with, identity, accepted: command.do === 'accept' };
+    }
+    case 'acceptRequest':
+      trust.accept(command.with);
+      break;
+    case 'decline':
+      trust.decline(command.with);
+      break;
+    case 'block':
+    case 'unblock':
+      trust.setBlocked(command.with, command.do === 'block');
+      break;
+    case 'acceptDevices':
+      await onceConnected(messenger, () => trust.acceptList(command.with));
+      break;
+    case 'continueHere':
+      await messenger.continueHere();
+      return { event: 'done', did: command.do };
+    case 'invite':
+      return { event: 'invite', invite: messenger.invite() };
+    case 'history':
+      return history(messenger, command);
+    case 'contacts':
+      return { event: 'contacts', contacts: messenger.contacts().map(contactData) };
+  }
+  return { event: 'done', did: command.do, with: command.with };
+}
+
+type CommandOf<Do extends Command['do']> = Extract<Command, { do: Do }>;
+
+async function verify(messenger: Messenger, command: CommandOf<'verify'>): Promise<Answer> {
+  const { compared, with: name } = command;
+  const { digits, fingerprint } = await onceConnected(messenger, () => safetyNumberOf(messenger, name));
+  if (compared !== undefined) {
+    if (compared.replaceAll(' ', '') !== digits) throw new Failure('command-invalid', DIFFERENT);
+    messenger.trust.markCompared(name, fingerprint);
+  }
+  return { event: 'safetyNumber', with: name, digits };
+}
+
+async function history(messenger: Messenger, command: CommandOf<'history'>): Promise<Answer> {
+  const messages = await messenger.history(command.with, command.limit);
+  return {
+    event: 'history',
+    with: command.with,
+    messages: messages.map(({ id, mine, kind, text, timestamp, state }) => ({
+      ...{ id, from: mine ? messenger.name : command.with, text, timestamp, state },
+      ...(kind === 'text' ? {} : { kind }),
+    })),
+  };
 }

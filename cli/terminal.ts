@@ -11,10 +11,11 @@ import { type Conversation, HELP, slashCommands } from './slash-commands.ts';
 const FAREWELL_MS = 10_000;
 
 const notices: Partial<Record<MessageRow['kind'], string>> = {
-  missing: 'A message is missing here',
-  forked: 'The messages here do not fit together: somebody shows different ones to different people',
-  restarted: 'This contact is now using another computer, or a fresh installation',
+  gap: 'A message is missing here',
+  fork: "The messages here don't fit together: someone shows different ones to different people",
+  newSession: 'This contact is now using another computer, or a fresh installation',
   refused: 'A message was refused: it was not authentic',
+  devices: "This contact's devices have changed",
   unknown: 'A message that needs a newer version of Signet',
 };
 
@@ -44,6 +45,8 @@ export async function converse(
     const { code, message } = Failure.from(error);
     print(styleText('red', harmless(message)));
     if (code === 'identity-changed') print('/accept or /refuse it, after asking them: /help shows how.');
+    if (code === 'list-changed') print('/accept it, after asking them: /help shows how.');
+    if (code === 'profile-copied') print('To continue with this copy, type /continue.');
   };
   let refusal: Failure | undefined;
   const refused = new Promise<void>((resolve) => {
@@ -64,10 +67,10 @@ export async function converse(
     messenger,
     print,
     ask: (question) => lines.next(question, refused),
-    describe: (message: OpenedMessage) => {
-      const { kind, mine, contact, text, sentAt, state } = message;
+    describe: (contact: string, message: OpenedMessage) => {
+      const { kind, mine, text, timestamp, state } = message;
       if (kind !== 'text') return grey(`-- ${notices[kind]} --`);
-      return `${grey(clock(sentAt))} ${mine ? messenger.name : contact}: ${harmless(text)}${mine ? grey(` (${state})`) : ''}`;
+      return `${grey(clock(timestamp))} ${mine ? messenger.name : contact}: ${harmless(text)}${mine ? grey(` (${state})`) : ''}`;
     },
     to: undefined,
   };
@@ -79,17 +82,18 @@ export async function converse(
     if (!toldStates.has(state)) print(grey(`-- ${state} --`));
     toldStates.add(state);
   });
-  messenger.on('message', ({ from, text, sentAt }) => {
-    print(`${grey(clock(sentAt))} ${styleText('bold', from)}: ${harmless(text)}`);
-    messenger.markRead(from);
+  messenger.on('message', ({ from, text, timestamp, isRequest }) => {
+    print(`${grey(clock(timestamp))} ${styleText('bold', from)}: ${harmless(text)}`);
+    if (!isRequest) return messenger.markRead(from);
+    print(grey(`-- ${from} is not a contact yet: /accept ${from}, /decline ${from} or /block ${from} --`));
   });
-  messenger.on('messageChanged', ({ id, kind, missing, contact, mine, state }) => {
+  messenger.on('messageChanged', (contact, { id, kind, count, mine, state }) => {
     if (mine && state === 'failed')
       fail(new Failure('message-refused', `A message to ${contact} could not be sent.`));
     const notice = notices[kind];
     // Told when it is new or grows; that something came after all needs no line.
-    if (notice && missing >= (told.get(id) ?? -1)) print(grey(`-- ${contact}: ${notice} --`));
-    told.set(id, missing + 1);
+    if (notice && count >= (told.get(id) ?? -1)) print(grey(`-- ${contact}: ${notice} --`));
+    told.set(id, count + 1);
   });
   messenger.start();
 

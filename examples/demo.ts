@@ -8,7 +8,7 @@ import { styleText } from 'node:util';
 import { pino } from 'pino';
 import { forget } from '../main/messenger/keychain.ts';
 import { Failure } from '../protocol/failures.ts';
-import { encodeInvite } from '../protocol/invite.ts';
+import { encodeInvite } from '../protocol/links.ts';
 import { type Relay, startRelay } from '../relay/server.ts';
 import { type App, launchApp } from '../tests/stand-in/app.ts';
 import * as stored from './what-the-relay-stored.ts';
@@ -27,9 +27,9 @@ const say = (line = ''): void => console.log(line);
 const title = (text: string): void => say(`\n${styleText('bold', text)}\n`);
 
 type Name = 'alice' | 'bob';
-type Desk = { name: Name; app: App };
+type Person = { name: Name; app: App };
 
-async function openDesk(name: Name): Promise<Desk> {
+async function openWindow(name: Name): Promise<Person> {
   const opening = launchApp({
     main: join(root, 'out', 'main', 'index.js'),
     args: ['--profile', folderOf[name]],
@@ -41,17 +41,17 @@ async function openDesk(name: Name): Promise<Desk> {
   return { name, app: await opening };
 }
 
-async function enter(desk: Desk, invite: string): Promise<void> {
-  const { page } = desk.app;
-  await page.getByLabel('Your name').fill(desk.name);
+async function enter(person: Person, invite: string): Promise<void> {
+  const { page } = person.app;
+  await page.getByLabel('Your name').fill(person.name);
   await page.getByLabel('Invite').fill(invite);
   await page.getByText('is the right one').waitFor();
   await page.getByRole('button', { name: 'Join' }).click();
-  await page.getByText(`You are ${desk.name}`).waitFor();
+  await page.getByText(`You are ${person.name}`).waitFor();
 }
 
 /** Types a text into the open conversation, and waits for the tick beside it. */
-async function write({ name, app }: Desk, to: Name, text: string, tick: 'Read' | 'Sent'): Promise<void> {
+async function write({ name, app }: Person, to: Name, text: string, tick: 'Read' | 'Sent'): Promise<void> {
   const field = app.page.getByLabel(`Message to ${to}`);
   await field.fill(text);
   await field.press('Enter');
@@ -63,7 +63,7 @@ async function write({ name, app }: Desk, to: Name, text: string, tick: 'Read' |
   say(styleText('dim', `${' '.repeat(17)}${tick.toLowerCase()}`));
 }
 
-async function picture({ app }: Desk, name: string): Promise<void> {
+async function picture({ app }: Person, name: string): Promise<void> {
   await app.page.evaluate('document.fonts.ready.then(() => undefined)');
   await app.page.screenshot({ path: join(pictures, `${name}.png`) });
 }
@@ -80,7 +80,7 @@ async function closeRelay(): Promise<void> {
 }
 
 /** A texts's id in its writer's own database: what was written is known by its words. */
-async function idOf({ app }: Desk, to: Name): Promise<(text: string) => string> {
+async function idOf({ app }: Person, to: Name): Promise<(text: string) => string> {
   const result: { value: { id: string; text: string; mine: boolean }[] } = await app.page.evaluate(
     `window.bridge.calls.messages({ contact: '${to}', from: 0, count: 100 })`,
   );
@@ -94,8 +94,8 @@ async function demo(): Promise<void> {
     `A relay starts on this computer, and two windows open${isShown ? '' : ' (not shown: there is no display)'}.`,
   );
   const { port, key } = await openRelay(0);
-  const invite = encodeInvite({ relays: [`127.0.0.1:${port}`], key });
-  const [alice, bob] = await Promise.all([openDesk('alice'), openDesk('bob')]);
+  const invite = encodeInvite({ relays: [`127.0.0.1:${port}`], relayKey: key });
+  const [alice, bob] = await Promise.all([openWindow('alice'), openWindow('bob')]);
   await picture(alice, '1-first-start');
   await Promise.all([enter(alice, invite), enter(bob, invite)]);
 
@@ -132,7 +132,7 @@ async function demo(): Promise<void> {
   await openRelay(port);
 
   title('Bob is back, and reads her list');
-  const bobAgain = await openDesk('bob');
+  const bobAgain = await openWindow('bob');
   await bobAgain.app.page.getByRole('navigation').getByRole('button', { name: 'alice' }).click();
   await alice.app.page
     .locator('.bubble', { hasText: 'For Saturday' })

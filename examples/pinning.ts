@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import { pino } from 'pino';
 import { dial } from '../main/messenger/dial.ts';
 import { Failure } from '../protocol/failures.ts';
-import { decodeInvite, encodeInvite } from '../protocol/invite.ts';
+import { decodeInvite, encodeInvite } from '../protocol/links.ts';
 import { startRelay } from '../relay/server.ts';
 
 const { out } = parseArgs({ options: { out: { type: 'string' } } }).values;
@@ -17,12 +17,12 @@ const data = mkdtempSync(join(tmpdir(), 'signet-pinning-'));
 const relay = await startRelay({ data, port: 0, host: '127.0.0.1', log: pino({ level: 'silent' }) });
 
 // So the invite carries the SHA-256 of the relay's public key. It has to reach the others over a channel they trust.
-const invite = encodeInvite({ relays: [`127.0.0.1:${relay.port}`], key: relay.key });
+const invite = encodeInvite({ relays: [`127.0.0.1:${relay.port}`], relayKey: relay.key });
 console.log(`The invite: ${invite}`);
 
 // The client compares that hash with the key of whoever answers, before it sends anything.
-const { relays, key } = decodeInvite(invite);
-(await dial(relays, key)).destroy();
+const { relays, relayKey } = decodeInvite(invite);
+(await dial(relays, relayKey)).destroy();
 console.log('\nA client with this invite is connected: the relay has the key that the invite names.');
 
 // The same address, but another key: this is what a client sees when somebody answers for the relay.

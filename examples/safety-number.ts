@@ -6,7 +6,8 @@ import { safetyNumber } from '../protocol/safety-number.ts';
 
 // The keys of tests/vectors/ are public: the numbers are the same on every computer.
 type Keys = Record<'alice' | 'bob' | 'mallory', { pem: string }>;
-const keys = JSON.parse(readFileSync(new URL('../tests/vectors/keys.json', import.meta.url), 'utf8')) as Keys;
+const file = new URL('../tests/vectors/keys.json', import.meta.url);
+const { keys } = JSON.parse(readFileSync(file, 'utf8')) as { keys: Keys };
 const partyOf = (user: string, key: keyof Keys): { user: string; spki: Buffer } => ({
   user,
   spki: createPublicKey(keys[key].pem).export({ type: 'spki', format: 'der' }),

@@ -1,14 +1,13 @@
 // Seals one message from alice to bob, shows the envelope's parts, and opens it again.
 import { randomBytes } from 'node:crypto';
-import { decodeBody, encodeText, messageTypes } from '../protocol/body.ts';
+import { decodeContent, encodeContent } from '../protocol/content.ts';
 import { decodeEnvelope } from '../protocol/envelope.ts';
-import { Failure } from '../protocol/failures.ts';
 import { generatePrimes, importOpeningKey, importSigningKey } from '../main/messenger/rsa.ts';
-import { authenticate, open, seal } from '../main/messenger/seal.ts';
+import { isAuthentic, open, seal } from '../main/messenger/seal.ts';
 
-// Both have an identity key that signs. Bob also has an encryption key, which others seal to (the code calls it his
-// reception key). He replaces it every week and destroys the old one later, so a thief of today's keys can't open
-// what came long ago.
+// Both have an identity key that signs. Bob also has an encryption key (the protocol calls it a signed prekey), which
+// others seal to. He replaces it every week and destroys the old one later, so a thief of today's keys can't open what
+// came long ago.
 console.log('Making keys for alice and bob.');
 const [alice, bob, bobsEncryption] = await Promise.all([
   generatePrimes().then(importSigningKey),
@@ -16,19 +15,21 @@ const [alice, bob, bobsEncryption] = await Promise.all([
   generatePrimes().then(importOpeningKey),
 ]);
 
-// More than the text is sealed: a place in a chain and the hash of the envelope before. They reveal a relay that drops,
+// More than the text is sealed: a number in a chain and the hash of the envelope before. They reveal a relay that drops,
 // swaps or repeats envelopes. Nothing comes before the first envelope, so the hash is zeros.
 const text = 'Hello Bob! 👋\nTea at four?';
-const chain = { chain: randomBytes(8), sequence: 1, previous: Buffer.alloc(32) };
-const inner = { ...chain, sentAt: Date.now(), type: messageTypes.text, body: encodeText(text) };
+const chain = { chain: randomBytes(8), sequence: 1, previous: Buffer.alloc(16) };
+const content = encodeContent({ kind: 'text', text });
+const payload = { ...chain, timestamp: Date.now(), salt: randomBytes(16), content };
 
 // First encrypt to bob, then sign as alice: the signature covers exactly the bytes that travel.
 const bytes = await seal({
-  id: randomBytes(16),
-  sender: alice,
-  recipient: bob.publicKey.fingerprint,
-  receptionKey: bobsEncryption.publicKey,
-  inner,
+  sender: { identity: alice.publicKey.fingerprint, device: 1 },
+  listVersion: 0,
+  signer: alice,
+  recipient: { identity: bob.publicKey.fingerprint, device: 1 },
+  encryptionKey: bobsEncryption.publicKey,
+  payload,
 });
 const envelope = decodeEnvelope(bytes);
 const { headerBytes, blocks, signature } = envelope;
@@ -40,18 +41,14 @@ console.log(`  blocks     ${blocks.length} x ${blocks[0]?.length} bytes: RSA-OAE
 console.log(`  signature  ${signature.length} bytes: RSA-PSS; whoever knows alice's key can verify it`);
 console.log(`Her words are ${bytes.includes(text) ? 'in' : 'nowhere in'} these bytes.`);
 
-// Bob verifies before he opens: no private key touches anything that isn't certainly from alice and for him.
-await authenticate(envelope, alice.publicKey, bob.publicKey.fingerprint);
-console.log("\nBob verified it: it is alice's, for him, and unchanged.");
-const { type, body } = await open(envelope, bobsEncryption);
-console.log('Bob opened it:', decodeBody(type, body));
+// Bob verifies before he opens: no private key touches anything that isn't certainly from alice.
+if (await isAuthentic(envelope, alice.publicKey))
+  console.log("\nBob verified it: it is alice's, and unchanged.");
+const opened = await open(envelope, bobsEncryption);
+console.log('Bob opened it:', decodeContent(opened.content));
 
 // One bit is enough: the signature no longer fits, and the envelope is refused before it is opened.
 const changed = Buffer.from(bytes);
 changed[headerBytes.length + 100]! ^= 1;
-try {
-  await authenticate(decodeEnvelope(changed), alice.publicKey, bob.publicKey.fingerprint);
-  console.log('\nA flipped bit went unnoticed, which should never happen.');
-} catch (error) {
-  console.log(`\nA flipped bit was refused: ${Failure.from(error).code}.`);
-}
+const isTaken = await isAuthentic(decodeEnvelope(changed), alice.publicKey);
+console.log(`\nA flipped bit was ${isTaken ? 'not noticed, which should never happen' : 'refused'}.`);

@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { pino } from 'pino';
 import type { Keychain } from '../main/messenger/keychain.ts';
 import { Messenger } from '../main/messenger/messenger.ts';
-import { encodeInvite } from '../protocol/invite.ts';
+import { encodeInvite } from '../protocol/links.ts';
 import { startRelay } from '../relay/server.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'signet-two-users-'));
@@ -26,7 +26,7 @@ const relay = await startRelay({ data: join(folder, 'relay'), port: 0, host: '12
 console.log(`The relay listens on port ${relay.port}.`);
 
 // An invite says where the relay is, and which TLS key it has: so nobody else can pose as it.
-const invite = encodeInvite({ relays: [`127.0.0.1:${relay.port}`], key: relay.key });
+const invite = encodeInvite({ relays: [`127.0.0.1:${relay.port}`], relayKey: relay.key });
 async function arrive(name: string): Promise<Messenger> {
   const options = { directory: join(folder, name), joining: { name, invite }, keychain };
   const messenger = await Messenger.open(options);
@@ -38,12 +38,14 @@ async function arrive(name: string): Promise<Messenger> {
   return messenger;
 }
 const [alice, bob] = await Promise.all([arrive('alice'), arrive('bob')]);
+// Otherwise her first message would be a request, and she would not hear of it before he has accepted it.
+await bob.startConversation('alice');
 
 // What comes in and what changes is told by events. Sent: the relay has it. Delivered: it is on the other's disk.
 // Read: the other has seen it.
 async function say(from: Messenger, to: Messenger, text: string): Promise<void> {
   const states: string[] = [];
-  from.on('messageChanged', ({ mine, state }) => mine && states.push(state));
+  from.on('messageChanged', (_contact, { mine, state }) => mine && states.push(state));
   to.once('message', (message) => console.log(`${to.name} reads from ${message.from}: ${message.text}`));
   await from.send(to.name, text);
   while (!states.includes('delivered')) await delay(10);

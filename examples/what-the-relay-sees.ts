@@ -8,7 +8,7 @@ import { pino } from 'pino';
 import { forget } from '../main/messenger/keychain.ts';
 import { Messenger } from '../main/messenger/messenger.ts';
 import { Failure } from '../protocol/failures.ts';
-import { encodeInvite } from '../protocol/invite.ts';
+import { encodeInvite } from '../protocol/links.ts';
 import { type Relay, startRelay } from '../relay/server.ts';
 import * as stored from './what-the-relay-stored.ts';
 
@@ -41,7 +41,7 @@ async function arrive(name: 'alice' | 'bob', invite: string): Promise<Messenger>
   const opening = Messenger.open({ directory: folderOf[name], joining: { name, invite } });
   opened.push(opening);
   const messenger = await opening;
-  messenger.on('messageChanged', ({ id, mine, state }) => {
+  messenger.on('messageChanged', (_contact, { id, mine, state }) => {
     if (mine) states.set(id, [...(states.get(id) ?? []), state]);
   });
   let online = false;
@@ -80,8 +80,10 @@ async function read(message: stored.Written, reader: Messenger): Promise<void> {
 async function demo(): Promise<void> {
   say('A relay starts on this computer, and alice and bob make their keys.');
   const { port, key } = await openRelay(0);
-  const invite = encodeInvite({ relays: [`127.0.0.1:${port}`], key });
+  const invite = encodeInvite({ relays: [`127.0.0.1:${port}`], relayKey: key });
   const [alice, bob] = await Promise.all([arrive('alice', invite), arrive('bob', invite)]);
+  // Otherwise her first message would be a request, and not confirmed before he has accepted it.
+  await bob.startConversation('alice');
 
   title('They chat');
   await read(await write(alice, 'bob', 'Hi Bob! Our own relay is running. 🎉'), bob);
@@ -117,7 +119,7 @@ async function demo(): Promise<void> {
 
   title('What is left of it at the relay');
   const found = stored.search(written, [...filesThen, ...stored.filesOf(folderOf.relay)]);
-  say(`  Letters in its mailboxes: ${stored.mailbox(folderOf.relay).length}.`);
+  say(`  Envelopes in its mailboxes: ${stored.mailbox(folderOf.relay).length}.`);
   const count = `found ${found.length} of ${written.length} texts`;
   say(`  In its files, while one waited and now: ${styleText('bold', count)}.`);
   if (found.length > 0) process.exitCode = 1;

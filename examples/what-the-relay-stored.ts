@@ -5,10 +5,10 @@ import { DatabaseSync } from 'node:sqlite';
 import { styleText } from 'node:util';
 import { decodeEnvelope } from '../protocol/envelope.ts';
 
-/** A row of the mailbox: everything that a relay has of a message. */
-export type Letter = { sender: string; recipient: string; received: number; envelope: Buffer };
+/** What waits in a mailbox: everything that a relay has of a message, and the names of the two as it knows them. */
+export type Waiting = { sender: string; recipient: string; received: number; envelope: Buffer };
 
-/** A message of the chat; its id has 32 hex digits. */
+/** A message of the chat; its id has 64 hex digits. */
 export type Written = { id: string; from: string; text: string };
 
 function query(file: string, sql: string): Record<string, unknown>[] {
@@ -20,10 +20,13 @@ function query(file: string, sql: string): Record<string, unknown>[] {
   }
 }
 
-/** What waits in the mailboxes. The relay locks its database, so it has to be closed. */
-export function mailbox(relayFolder: string): Letter[] {
+/** What waits in the mailboxes, of a relay that is closed. */
+export function mailbox(relayFolder: string): Waiting[] {
   const file = join(relayFolder, 'relay.sqlite');
-  return query(file, 'SELECT sender, recipient, received, envelope FROM mailbox').map((row) => ({
+  const sql = `SELECT s.name AS sender, r.name AS recipient, received, envelope FROM envelopes
+    JOIN users AS s ON lower(hex(s.identity)) = sender
+    JOIN users AS r ON lower(hex(r.identity)) = substr(mailbox, 1, 64)`;
+  return query(file, sql).map((row) => ({
     sender: String(row['sender']),
     recipient: String(row['recipient']),
     received: Number(row['received']),
@@ -45,10 +48,11 @@ const first = (bytes: Buffer, count: number): string =>
 
 /** Each message, and the envelope that the relay had of it, out of its writer's own closed profile. */
 export function passed(written: Written[], profiles: string[]): string[] {
-  const sql = 'SELECT lower(hex(id)) AS id, envelope FROM messages WHERE mine = 1';
+  const sql =
+    'SELECT lower(hex(id)) AS id, bytes FROM messages JOIN envelopes ON message = messages.position';
   const rows = profiles.flatMap((profile) => query(join(profile, 'signet.sqlite'), sql));
   return written.flatMap(({ id, from, text }) => {
-    const envelope = Buffer.from(rows.find((row) => row['id'] === id)!['envelope'] as Uint8Array);
+    const envelope = Buffer.from(rows.find((row) => row['id'] === id)!['bytes'] as Uint8Array);
     const ciphertext = first(Buffer.concat(decodeEnvelope(envelope).blocks), 16);
     return [
       `${`${from}:`.padEnd(7)}${text.split('\n')[0]}`,
@@ -57,21 +61,18 @@ export function passed(written: Written[], profiles: string[]): string[] {
   });
 }
 
-/** All that can be read in a letter, one line each. */
-export function describe({ sender, recipient, received, envelope }: Letter): string[] {
+/** All that can be read of it, one line each. */
+export function describe({ sender, recipient, received, envelope }: Waiting): string[] {
   const { header, headerBytes, blocks, signature } = decodeEnvelope(envelope);
   const [version = 0, suite = 0] = headerBytes;
   const lines: [string, string][] = [
-    ['sender', `${sender}`],
-    ['recipient', `${recipient}`],
     ['received', new Date(received).toISOString()],
     ['envelope', `${envelope.length} bytes:`],
     ['  version', `${version}`],
     ['  suite', `${suite} (RSA-3072, OAEP and PSS with SHA-256)`],
-    ['  message id', first(header.id, 16)],
-    ['  from', `${first(header.sender, 12)} (fingerprint of ${sender}'s identity)`],
-    ['  to', `${first(header.recipient, 12)} (fingerprint of ${recipient}'s identity)`],
-    ['  sealed to', `${first(header.receptionKey, 12)} (fingerprint of ${recipient}'s reception key)`],
+    ['  from', `${first(header.sender.identity, 12)} (${sender}), device ${header.sender.device}`],
+    ['  to', `${first(header.recipient.identity, 12)} (${recipient}), device ${header.recipient.device}`],
+    ['  sealed to', `${first(header.encryptionKey, 12)} (fingerprint of ${recipient}'s encryption key)`],
     ['  blocks', `${header.blockCount}`],
     ['  ciphertext', `${first(Buffer.concat(blocks), 20)}`],
     ['  signature', `${first(signature, 20)}`],

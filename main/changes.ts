@@ -8,29 +8,29 @@ const GATHER_MS = 20;
 
 /** @param tell gets what has changed, and how many messages are unread in all */
 export function gatherChanges(messenger: Messenger, tell: (changes: Changes, unread: number) => void): void {
-  const rows = new Map<number, MessageRow>();
+  const rows = new Map<number, { contact: string; row: MessageRow }>();
   const contacts = new Set<string>();
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
   const flush = (): void => {
     timer = undefined;
-    const { conversations } = messenger;
+    const { overview } = messenger;
     const changes = {
-      messages: [...rows.values()].map((row) => conversations.place(row)),
-      conversations: [...contacts].flatMap((contact) => conversations.get(contact) ?? []),
+      messages: [...rows.values()].map(({ contact, row }) => overview.row(contact, row)),
+      conversations: [...contacts].flatMap((contact) => overview.get(contact) ?? []),
     };
     rows.clear();
     contacts.clear();
-    tell(changes, conversations.unread);
+    tell(changes, overview.unread);
   };
   const soon = (contact: string): void => {
     contacts.add(contact);
     // What is still stored while the messenger is being closed shows at the next start.
     if (!closed) timer ??= setTimeout(flush, GATHER_MS);
   };
-  messenger.on('messageChanged', (row) => {
-    rows.set(row.position, row);
-    soon(row.contact);
+  messenger.on('messageChanged', (contact, row) => {
+    rows.set(row.position, { contact, row });
+    soon(contact);
   });
   messenger.on('conversationChanged', soon);
   messenger.once('closed', () => {

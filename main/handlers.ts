@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { app, clipboard, dialog } from 'electron';
 import type { Changes, Snapshot } from '../preload/contract.ts';
-import { MAX_TEXT_BYTES } from '../protocol/fields.ts';
+import { MAX_TEXT_BYTES } from '../protocol/content.ts';
 import { Failure } from '../protocol/failures.ts';
 import type { Autostart } from './autostart.ts';
 import type { Hosting } from './hosting.ts';
@@ -30,7 +30,7 @@ export function handlersFor(parts: Parts): Handlers {
   const { profile, settings, hosting, autostart, updates } = parts;
   const { onLooked, openLink, openedInvite, onLeft } = parts;
   const conversations = (): Changes['conversations'] =>
-    profile.stage.name === 'ready' ? profile.messenger.conversations.list() : [];
+    profile.stage.name === 'ready' ? profile.messenger.overview.list() : [];
   return {
     snapshot: (): Snapshot => ({
       stage: profile.stage,
@@ -47,28 +47,35 @@ export function handlersFor(parts: Parts): Handlers {
     retry: () => profile.open(),
     quit: () => app.quit(),
     left: onLeft,
-    reconnect: () => profile.messenger.reconnect(),
+    reconnect: () => profile.messenger.reconnectNow(),
 
-    startConversation: ({ name }) => profile.messenger.meet(name),
-    messages: ({ contact, from, count }) => profile.messenger.conversations.page(contact, from, count),
+    continueHere: () => profile.messenger.continueHere(),
+
+    startConversation: ({ name }) => profile.messenger.startConversation(name),
+    messages: ({ contact, from, count }) => profile.messenger.overview.page(contact, from, count),
     sendMessage: async ({ to, text }) => void (await profile.messenger.send(to, text)),
-    retryMessage: ({ contact, id }) => profile.messenger.retry(contact, id),
+    retryMessage: ({ id }) => profile.messenger.retry(id),
     markRead: ({ contact, upTo }) => {
       profile.messenger.markRead(contact, upTo);
       onLooked(contact);
     },
-    draft: ({ contact }) => profile.messenger.conversations.draft(contact),
+    draft: ({ contact }) => profile.messenger.draft(contact),
     saveDraft: ({ contact, text }) => profile.messenger.saveDraft(contact, text),
     showing: ({ contact }) => onLooked(contact),
 
-    messageDetails: ({ contact, position }) => profile.messenger.conversations.details(contact, position),
+    messageDetails: ({ contact, position }) => profile.messenger.overview.details(contact, position),
     contactDetails: async ({ contact }) => {
-      const safetyNumber = await profile.messenger.safetyNumber(contact);
-      const { fingerprint } = profile.messenger.contacts().find(({ name }) => name === contact)!;
-      return { fingerprint, safetyNumber };
+      const { trust } = profile.messenger;
+      const safetyNumber = await trust.safetyNumber(contact);
+      return { fingerprint: trust.known(contact).identity.toString('hex'), safetyNumber };
     },
-    markCompared: ({ contact, fingerprint }) => profile.messenger.markCompared(contact, fingerprint),
-    acceptIdentity: ({ contact, fingerprint }) => profile.messenger.acceptIdentity(contact, fingerprint),
+    markCompared: ({ contact, fingerprint }) => profile.messenger.trust.markCompared(contact, fingerprint),
+    acceptIdentity: ({ contact, fingerprint }) =>
+      profile.messenger.trust.acceptIdentity(contact, fingerprint),
+    acceptList: ({ contact }) => profile.messenger.trust.acceptList(contact),
+    acceptRequest: ({ contact }) => profile.messenger.trust.accept(contact),
+    declineRequest: ({ contact }) => profile.messenger.trust.decline(contact),
+    setBlocked: ({ contact, isBlocked }) => profile.messenger.trust.setBlocked(contact, isBlocked),
 
     settings: () => ({ ...settings.chosen, startsWithComputer: autostart.isOn }),
     changeSettings: ({ startsWithComputer, ...change }) => {

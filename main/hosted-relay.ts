@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import { utilityProcess, type UtilityProcess } from 'electron';
 import * as z from 'zod/mini';
 import { Failure, type FailureCode, localFailures } from '../protocol/failures.ts';
-import { decodeInvite } from '../protocol/invite.ts';
+import { decodeInvite } from '../protocol/links.ts';
 
 export type RelayState = {
   /** failed: it has ended by itself, and is started again in a moment. */
@@ -167,7 +167,7 @@ export class HostedRelay extends EventEmitter<Events> {
       const { connected, messages, bytes, addresses } = heard;
       return this.#change({ connected, messages, bytes, addresses });
     }
-    const { relays, key } = decodeInvite(heard.invite);
+    const { relays, relayKey: key } = decodeInvite(heard.invite);
     this.#change({ state: 'on', failure: null, addresses: relays, key, since: Date.now() });
   }
 

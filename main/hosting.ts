@@ -7,7 +7,7 @@ import { dialog } from 'electron';
 import pLimit from 'p-limit';
 import { asData, type Hosting as Shown } from '../preload/contract.ts';
 import { Failure } from '../protocol/failures.ts';
-import { encodeInvite, splitAddress } from '../protocol/invite.ts';
+import { encodeInvite, splitAddress } from '../protocol/links.ts';
 import { HostedRelay } from './hosted-relay.ts';
 import type { Profile } from './profile.ts';
 import type { Settings } from './settings.ts';
@@ -69,7 +69,7 @@ export class Hosting {
         key &&
         (this.#isOwn()
           ? this.#profile.messenger.invite(addresses)
-          : encodeInvite({ relays: addresses, key })),
+          : encodeInvite({ relays: addresses, relayKey: key })),
       others: Math.max(0, connected - (this.#isOwn() && this.#profile.connection.state === 'online' ? 1 : 0)),
     };
   }
@@ -95,7 +95,7 @@ export class Hosting {
   /** The profile's own connection needs no network to a relay on the same computer. */
   pointHome(): void {
     if (!this.#isOwn()) return;
-    this.#profile.messenger.lookAt([`127.0.0.1:${this.#home!.port}`, ...this.#reached]);
+    this.#profile.messenger.setAddresses([`127.0.0.1:${this.#home!.port}`, ...this.#reached]);
   }
 
   /** Goes on hosting as before Signet was closed. A relay that doesn't start is tried again and again. */
@@ -142,7 +142,7 @@ export class Hosting {
     this.#settings.change({ hosting: { ...this.#settings.hosting, on: false } });
     await this.#relay.stop();
     // It may have moved: to where this profile was told before.
-    if (this.#isOwn()) this.#profile.messenger.lookAt(this.#profile.messenger.relay.addresses);
+    if (this.#isOwn()) this.#profile.messenger.setAddresses(this.#profile.messenger.relay.addresses);
     this.#home = undefined;
     this.#reached = [];
   }

@@ -1,4 +1,4 @@
-// The app, composed from top to bottom: profile, window, the door between them, tray, notifications, and the end.
+// The app, composed from top to bottom: profile, window, the calls between them, tray, notifications, and the end.
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -131,7 +131,7 @@ function start(startedWith: string | null): void {
     tell('failed', asData(failure));
   });
   profile.on('messenger', (messenger) => {
-    showUnread(messenger.conversations.unread);
+    showUnread(messenger.overview.unread);
     messenger.on('message', ({ from }) => notifications.announce(from));
     gatherChanges(messenger, (changes, unread) => {
       tell('changed', changes);
@@ -231,7 +231,7 @@ function start(startedWith: string | null): void {
         },
       });
       offerContextMenu(window.webContents);
-      powerMonitor.on('resume', () => profile.stage.name === 'ready' && profile.messenger.reconnect());
+      powerMonitor.on('resume', () => profile.stage.name === 'ready' && profile.messenger.reconnectNow());
       powerMonitor.on('shutdown', () => {
         isEnding = true;
         asking.abort();

@@ -1,4 +1,4 @@
-// The door between the window and the main process: who may call, with what, and how failures cross. The only file
+// The calls between the window and the main process: who may call, with what, and how failures cross. The only file
 // that touches ipcMain.
 import { ipcMain, type IpcMainInvokeEvent, type WebContents } from 'electron';
 import * as z from 'zod/mini';

@@ -2,7 +2,7 @@
 import { EventEmitter } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Failure } from '../protocol/failures.ts';
-import { decodeInvite, encodeInvite } from '../protocol/invite.ts';
+import { decodeInvite, encodeInvite } from '../protocol/links.ts';
 import { asData, type Connection, type InviteSummary, type Stage } from '../preload/contract.ts';
 import { silent } from './messenger/session.ts';
 import { dial } from './messenger/dial.ts';
@@ -64,7 +64,7 @@ export class Profile extends EventEmitter<Events> {
       }
       // The relay has never answered: everything can still be chosen anew.
       const { addresses, key } = messenger.relay;
-      const invite = encodeInvite({ relays: addresses, key: Buffer.from(key, 'hex') });
+      const invite = encodeInvite({ relays: addresses, relayKey: Buffer.from(key, 'hex') });
       await messenger.close();
       this.#setStage({ name: 'welcome', given: { name: messenger.name, invite } });
     } catch (error) {
@@ -166,10 +166,10 @@ async function register(messenger: Messenger): Promise<void> {
 /** Reads an invite, and asks the relay that it names for its key.
  * @throws Failure `invite-invalid`, `relay-unreachable`, `relay-key-differs`, `not-a-relay` */
 export async function checkInvite(link: string): Promise<InviteSummary> {
-  const { relays, key, inviter } = decodeInvite(link);
-  const socket = await dial(relays, key);
+  const { relays, relayKey, inviter } = decodeInvite(link);
+  const socket = await dial(relays, relayKey);
   const { remoteAddress, remotePort } = socket;
   socket.destroy();
   const host = remoteAddress?.includes(':') ? `[${remoteAddress}]` : remoteAddress;
-  return { from: inviter?.name ?? null, relay: `${host}:${remotePort}` };
+  return { from: inviter?.user ?? null, relay: `${host}:${remotePort}` };
 }

@@ -1,8 +1,10 @@
 // What the window can ask of the main process, and what it is told: every call and event, declared once. The types of
 // both sides are inferred from here.
 import * as z from 'zod/mini';
+import type { MessageRow as StoredRow, OpenedMessage } from '../main/messenger/messages.ts';
+import type { EnvelopeView, Shown, Summary } from '../main/messenger/overview.ts';
 import type { FailureCode } from '../protocol/failures.ts';
-import { USER_NAME_PATTERN } from '../protocol/fields.ts';
+import { USER_NAME_PATTERN } from '../protocol/user-name.ts';
 
 /** A failure crosses as data: Electron drops the properties of errors. `message` is a sentence for a person. */
 export type FailureData = { code: FailureCode; message: string };
@@ -27,55 +29,19 @@ export type Connection = {
   final: boolean;
 };
 
-export type MessageKind = 'text' | 'unknown' | 'missing' | 'forked' | 'restarted' | 'refused';
-/** One's own: pending to failed. Others': unread, read. A notice: noted. */
-export type MessageState = 'pending' | 'sent' | 'delivered' | 'read' | 'failed' | 'unread' | 'noted';
+export type { MessageKind, MessageState } from '../main/messenger/messages.ts';
+export type { EnvelopeView, Summary as Conversation } from '../main/messenger/overview.ts';
+/** A message without its text, in its place in a conversation. */
+export type MessageRow = Shown<StoredRow>;
+export type Message = Shown<OpenedMessage>;
 
-/** A message without its text. */
-export type MessageRow = {
-  /** Rises from message to message, over all conversations. */
-  position: number;
-  /** The row's place in its conversation, from 0. */
-  index: number;
-  /** Of two states of a row, the one with the larger revision is the newer. */
-  revision: number;
-  /** 32 hex digits. */
-  id: string;
-  contact: string;
-  mine: boolean;
-  kind: MessageKind;
-  state: MessageState;
-  /** The sender's clock, milliseconds since 1970. */
-  sentAt: number;
-  /** For `missing`: how many, 0 once they have all come. For `refused`: how many in a row. */
-  missing: number;
-};
-export type Message = MessageRow & { text: string };
-
-export type Conversation = {
-  contact: string;
-  revision: number;
-  /** How the contact's identity was verified, if it was. */
-  verified: 'invite' | 'compared' | null;
-  verifiedAt: number | null;
-  /** Fingerprint of another identity that the relay names for the contact; nothing is sealed to anybody meanwhile. */
-  offered: string | null;
-  hasDraft: boolean;
-  /** Messages in it, notices included. */
-  count: number;
-  unread: number;
-  /** Index of the first unread one. */
-  firstUnread: number | null;
-  last: MessageRow | null;
-};
-
-export type Changes = { messages: MessageRow[]; conversations: Conversation[] };
+export type Changes = { messages: MessageRow[]; conversations: Summary[] };
 
 export type Snapshot = {
   stage: Stage;
   connection: Connection;
   hosting: Hosting;
-  conversations: Conversation[];
+  conversations: Summary[];
   platform: string;
   version: string;
   /** How many bytes of UTF-8 fit in a message. */
@@ -94,24 +60,6 @@ export type Update =
 /** What an invite says, once the relay that it names has answered with the right key. */
 export type InviteSummary = { from: string | null; relay: string };
 
-/** A key that something was sealed to, and when it was made, if that is known. */
-type SealedTo = { fingerprint: string; created: number | null };
-
-/** A message's envelope, from our own copy: all that the relay saw of it. */
-export type EnvelopeView = {
-  version: number;
-  suite: number;
-  id: string;
-  sender: string;
-  recipient: string;
-  sealedTo: SealedTo;
-  blockCount: number;
-  /** The whole of it; its parts are cut by the three lengths. */
-  bytes: Uint8Array;
-  headerBytes: number;
-  blockBytes: number;
-  signatureBytes: number;
-};
 export type MessageDetails = { message: Message; envelope: EnvelopeView | null };
 /** safetyNumber has 60 digits. */
 export type ContactDetails = { fingerprint: string; safetyNumber: string };
@@ -158,6 +106,7 @@ const told = <Value>(): Told<Value> => ({});
 
 const Nothing = z.undefined();
 const Contact = z.string().check(z.regex(USER_NAME_PATTERN));
+const Id = z.string().check(z.regex(/^[0-9a-f]{64}$/));
 /** Far above what a message takes: that one is too long has to reach the messenger, which says so. */
 const Text = z.string().check(z.maxLength(1024 * 1024));
 const Field = z.string().check(z.maxLength(8192));
@@ -175,15 +124,17 @@ export const calls = {
   quit: call<void>()(Nothing),
   /** Answers `leaving`: all that was typed is saved. */
   left: call<void>()(Nothing),
-  /** Tries to connect now rather than at the next attempt. */
+  /** Tries to connect now instead of at the next attempt. */
   reconnect: call<void>()(Nothing),
+  /** Goes on with this copy of the profile, after `profile-copied`. */
+  continueHere: call<void>()(Nothing),
 
   startConversation: call<void>()(z.object({ name: Field })),
   messages: call<Message[]>()(
     z.object({ contact: Contact, from: Index, count: z.int().check(z.positive(), z.maximum(200)) }),
   ),
   sendMessage: call<void>()(z.object({ to: Contact, text: Text })),
-  retryMessage: call<void>()(z.object({ contact: Contact, id: z.string().check(z.regex(/^[0-9a-f]{32}$/)) })),
+  retryMessage: call<void>()(z.object({ id: Id })),
   /** upTo: the position of the last one that was seen; what has come since is still unread. */
   markRead: call<void>()(z.object({ contact: Contact, upTo: Index })),
   draft: call<string>()(z.object({ contact: Contact })),
@@ -195,8 +146,14 @@ export const calls = {
   contactDetails: call<ContactDetails>()(z.object({ contact: Contact })),
   /** The user has compared the safety number of this very identity. */
   markCompared: call<void>()(z.object({ contact: Contact, fingerprint: z.string() })),
-  /** The user takes the other identity that the relay names as the contact's. */
+  /** The user takes the other identity that the relay shows as the contact's. */
   acceptIdentity: call<void>()(z.object({ contact: Contact, fingerprint: z.string() })),
+  /** The user takes the device list that the relay shows, though it contradicts the known one. */
+  acceptList: call<void>()(z.object({ contact: Contact })),
+  /** What the user does about a message request. Declining deletes its messages. */
+  acceptRequest: call<void>()(z.object({ contact: Contact })),
+  declineRequest: call<void>()(z.object({ contact: Contact })),
+  setBlocked: call<void>()(z.object({ contact: Contact, isBlocked: z.boolean() })),
 
   settings: call<Settings>()(Nothing),
   changeSettings: call<Settings>()(

@@ -1,167 +1,126 @@
-// The sealed message's bytes: encode, decode, what is signed (PROTOCOL.md, "Envelope"). Values in, values out.
-import { hash } from 'node:crypto';
-import { field, u16, u8 } from './bytes.ts';
-import { Failure } from './failures.ts';
-import { MAX_TEXT_BYTES } from './fields.ts';
+// The envelope: header | n blocks of 384 bytes | signature of 384 bytes. From one device to one device.
+import { field, u16 } from './bytes.ts';
+import { isModulus, MODULUS_BYTES, sha256, SUITE } from './key.ts';
+import { Reader } from './reader.ts';
+import { labels, SIGNATURE_BYTES } from './statement.ts';
 
-export const ENVELOPE_VERSION = 1;
-export const SUITE = 1;
-export const HEADER_BYTES = 116;
-/** One RSA-3072 ciphertext or signature. */
-export const RSA_BYTES = 384;
-/** Plaintext of one block: 384 - 2 * 32 - 2 (RFC 8017, section 7.1.1). */
-export const BLOCK_BYTES = 318;
+export const VERSION = 1;
+/** Without a ratchet key. */
+export const HEADER_BYTES = 107;
+/** One RSA-3072 ciphertext. */
+export const BLOCK_BYTES = 384;
 export const MAX_BLOCKS = 128;
-export const MAX_BODY_BYTES = MAX_TEXT_BYTES;
-export const MIN_ENVELOPE_BYTES = HEADER_BYTES + 2 * RSA_BYTES;
-export const MAX_ENVELOPE_BYTES = HEADER_BYTES + (MAX_BLOCKS + 1) * RSA_BYTES;
-const INNER_BYTES = 93;
+export const MIN_ENVELOPE_BYTES = HEADER_BYTES + BLOCK_BYTES + SIGNATURE_BYTES;
+export const MAX_ENVELOPE_BYTES = HEADER_BYTES + MODULUS_BYTES + MAX_BLOCKS * BLOCK_BYTES + SIGNATURE_BYTES;
 
-export type Header = {
-  /** 16 random bytes; one for a message for good, also when it is sealed again. */
-  id: Buffer;
-  /** SHA-256 of the SPKI (32 bytes): sender's identity, recipient's identity, the key that it is sealed to. */
-  sender: Buffer;
-  recipient: Buffer;
-  receptionKey: Buffer;
-  /** 1, 2, 4, ... 128 */
-  blockCount: number;
+export type Address = {
+  /** SHA-256 of the SPKI of the identity key, 32 bytes. */
+  identity: Buffer;
+  /** 1 to 255. */
+  device: number;
 };
 
-/** What only the recipient reads. */
-export type Inner = {
-  /** 8 random bytes, one value for an installation and recipient. */
-  chain: Buffer;
-  /** From 1 to 2^53 - 1, this sender's envelopes in this chain. */
-  sequence: number;
-  /** SHA-256 of the preceding envelope in the chain, zeros for the first (32 bytes). */
-  previous: Buffer;
-  /** Milliseconds since 1970. */
-  sentAt: number;
-  /** See messageTypes; other values are for newer versions. */
-  type: number;
-  body: Buffer;
+export type Header = {
+  sender: Address;
+  /** Version of the sender's device list, 0 for the implied one. */
+  listVersion: number;
+  recipient: Address;
+  /** SHA-256 of the SPKI of the key that it is sealed to, 32 bytes. */
+  encryptionKey: Buffer;
+  /** 1, 2, 4, ... 128 */
+  blockCount: number;
+  /** The modulus of the sender's next ratchet key for this recipient device, 384 bytes. */
+  ratchetKey?: Buffer;
 };
 
 export type Envelope = { header: Header; headerBytes: Buffer; blocks: Buffer[]; signature: Buffer };
 
-const refuse = (why: string): Failure => new Failure('message-refused', `The envelope was refused: ${why}.`);
+/** What an acknowledged envelope is known by: SHA-256 of all of it, 32 bytes. */
+export const envelopeHash = sha256;
 
-/** SHA-256, 32 bytes. */
-export const sha256 = (bytes: Buffer): Buffer => hash('sha256', bytes, 'buffer');
-
-/** @returns 116 bytes */
+/** @returns 107 bytes, 491 with a ratchet key */
 export function encodeHeader(header: Header): Buffer {
-  return Buffer.concat([
-    u8(ENVELOPE_VERSION),
-    u8(SUITE),
-    header.id,
-    header.sender,
-    header.recipient,
-    header.receptionKey,
-    u16(header.blockCount),
-  ]);
+  const { sender, listVersion, recipient, encryptionKey, blockCount, ratchetKey } = header;
+  const bytes = Buffer.alloc(HEADER_BYTES);
+  bytes.writeUInt8(VERSION, 0);
+  bytes.writeUInt8(SUITE, 1);
+  sender.identity.copy(bytes, 2);
+  bytes.writeUInt8(sender.device, 34);
+  bytes.writeUInt32BE(listVersion, 35);
+  recipient.identity.copy(bytes, 39);
+  bytes.writeUInt8(recipient.device, 71);
+  encryptionKey.copy(bytes, 72);
+  bytes.writeUInt16BE(blockCount, 104);
+  bytes.writeUInt8(ratchetKey ? 1 : 0, 106);
+  return ratchetKey ? Buffer.concat([bytes, ratchetKey]) : bytes;
 }
 
-/** @returns header | blocks of 384 bytes | signature of 384 bytes */
-export function encodeEnvelope(headerBytes: Buffer, blocks: Buffer[], signature: Buffer): Buffer {
-  return Buffer.concat([headerBytes, ...blocks, signature]);
+const isBlockCount = (count: number): boolean =>
+  count >= 1 && count <= MAX_BLOCKS && (count & (count - 1)) === 0;
+
+function readHeader(reader: Reader): Header {
+  if (reader.u8() !== VERSION || reader.u8() !== SUITE) throw reader.malformed();
+  const sender = { identity: reader.bytes(32), device: reader.u8() };
+  const listVersion = reader.u32();
+  const recipient = { identity: reader.bytes(32), device: reader.u8() };
+  const encryptionKey = reader.bytes(32);
+  const blockCount = reader.u16();
+  const ratchetKeys = reader.u8();
+  if (sender.device === 0 || recipient.device === 0) throw reader.malformed();
+  if (!isBlockCount(blockCount) || ratchetKeys > 1) throw reader.malformed();
+  const header: Header = { sender, listVersion, recipient, encryptionKey, blockCount };
+  if (ratchetKeys === 0) return header;
+  const ratchetKey = reader.bytes(MODULUS_BYTES);
+  if (!isModulus(ratchetKey)) throw reader.malformed();
+  return { ...header, ratchetKey };
 }
 
-/** Reads an envelope's shape; nothing in it is to be believed before its signature is verified.
- * @throws Failure `message-refused` on a wrong version, suite, block count or length */
+export const encodeEnvelope = (headerBytes: Buffer, blocks: readonly Buffer[], signature: Buffer): Buffer =>
+  Buffer.concat([headerBytes, ...blocks, signature]);
+
+/** Reads an envelope's shape. Nothing in it is to be believed before its signature is verified.
+ * @throws Malformed on another version or suite, a device 0, a wrong block count or length */
 export function decodeEnvelope(bytes: Buffer): Envelope {
-  if (bytes.length < MIN_ENVELOPE_BYTES) throw refuse('it is too short');
-  if (bytes[0] !== ENVELOPE_VERSION) throw refuse(`its version is ${bytes[0]}, not ${ENVELOPE_VERSION}`);
-  if (bytes[1] !== SUITE) throw refuse(`its suite is ${bytes[1]}, not ${SUITE}`);
-  const blockCount = bytes.readUInt16BE(114);
-  const powerOfTwo = blockCount > 0 && (blockCount & (blockCount - 1)) === 0;
-  if (!powerOfTwo || blockCount > MAX_BLOCKS) throw refuse('its block count is no power of two up to 128');
-  if (bytes.length !== HEADER_BYTES + (blockCount + 1) * RSA_BYTES) throw refuse('its length is wrong');
-  const blockAt = (i: number) =>
-    bytes.subarray(HEADER_BYTES + i * RSA_BYTES, HEADER_BYTES + (i + 1) * RSA_BYTES);
-  return {
-    header: {
-      id: bytes.subarray(2, 18),
-      sender: bytes.subarray(18, 50),
-      recipient: bytes.subarray(50, 82),
-      receptionKey: bytes.subarray(82, 114),
-      blockCount,
-    },
-    headerBytes: bytes.subarray(0, HEADER_BYTES),
-    blocks: Array.from({ length: blockCount }, (_, i) => blockAt(i)),
-    signature: blockAt(blockCount),
-  };
+  const reader = new Reader(bytes, 'envelope');
+  const header = readHeader(reader);
+  const headerBytes = bytes.subarray(0, reader.position);
+  const blocks = Array.from({ length: header.blockCount }, () => reader.bytes(BLOCK_BYTES));
+  const signature = reader.bytes(SIGNATURE_BYTES);
+  reader.end();
+  return { header, headerBytes, blocks, signature };
 }
 
-/** How many blocks a body of that many bytes takes: the smallest power of two that holds it. */
-export function blockCountFor(bodyBytes: number): number {
-  let count = 1;
-  while (count * BLOCK_BYTES < INNER_BYTES + bodyBytes) count *= 2;
-  return count;
+/** What a relay reads of an envelope: the first 107 bytes. */
+export type Route = Pick<Header, 'sender' | 'listVersion' | 'recipient'>;
+
+/** Takes the bytes of one envelope, whose length its header tells. @throws Malformed on another version or suite, a wrong
+ * block count, or too few bytes */
+export function takeEnvelope(reader: Reader): Buffer {
+  const head = reader.peek(HEADER_BYTES);
+  const [blocks, ratchetKeys] = [head.readUInt16BE(104), head.readUInt8(106)];
+  if (head[0] !== VERSION || head[1] !== SUITE || !isBlockCount(blocks) || ratchetKeys > 1) {
+    throw reader.malformed();
+  }
+  return reader.bytes(HEADER_BYTES + ratchetKeys * MODULUS_BYTES + blocks * BLOCK_BYTES + SIGNATURE_BYTES);
 }
 
-/** Cuts bytes into pieces of 318. */
-const cut = (bytes: Buffer): Buffer[] =>
-  Array.from({ length: bytes.length / BLOCK_BYTES }, (_, i) =>
-    bytes.subarray(i * BLOCK_BYTES, (i + 1) * BLOCK_BYTES),
-  );
-
-/** @returns blockCount pieces of 318 bytes, zero-padded at the end */
-export function encodeInner(headerHash: Buffer, inner: Inner, blockCount: number): Buffer[] {
-  // Written in place, field by field: every message passes here.
-  const bytes = Buffer.alloc(blockCount * BLOCK_BYTES);
-  headerHash.copy(bytes, 0);
-  inner.chain.copy(bytes, 32);
-  bytes.writeBigUInt64BE(BigInt(inner.sequence), 40);
-  inner.previous.copy(bytes, 48);
-  bytes.writeBigUInt64BE(BigInt(inner.sentAt), 80);
-  bytes.writeUInt8(inner.type, 88);
-  bytes.writeUInt32BE(inner.body.length, 89);
-  inner.body.copy(bytes, INNER_BYTES);
-  return cut(bytes);
+/** @param envelope as takeEnvelope gave it @throws Malformed on a device 0 */
+export function routeOf(envelope: Buffer): Route {
+  const reader = new Reader(envelope.subarray(2, 72), 'envelope');
+  const sender = { identity: reader.bytes(32), device: reader.u8() };
+  const listVersion = reader.u32();
+  const recipient = { identity: reader.bytes(32), device: reader.u8() };
+  if (sender.device === 0 || recipient.device === 0) throw reader.malformed();
+  return { sender, listVersion, recipient };
 }
 
-/** @param pieces the decrypted blocks, each of which must have 318 bytes
- * @throws Failure `message-refused` on a wrong header hash, length, time, sequence or padding */
-export function decodeInner(headerHash: Buffer, pieces: Buffer[]): Inner {
-  if (pieces.some((piece) => piece.length !== BLOCK_BYTES)) throw refuse('a block has a wrong length');
-  const bytes = Buffer.concat(pieces);
-  if (!bytes.subarray(0, 32).equals(headerHash)) throw refuse('it was sealed under another header');
-  const sequence = bytes.readBigUInt64BE(40);
-  const sentAt = bytes.readBigUInt64BE(80);
-  const length = bytes.readUInt32BE(89);
-  if (length > MAX_BODY_BYTES || INNER_BYTES + length > bytes.length)
-    throw refuse('its body length is wrong');
-  if (sequence === 0n || sequence > BigInt(Number.MAX_SAFE_INTEGER))
-    throw refuse('its sequence is out of range');
-  if (sentAt > 8_640_000_000_000_000n) throw refuse('its time is out of range');
-  if (bytes.subarray(INNER_BYTES + length).some((byte) => byte !== 0))
-    throw refuse('its padding is not zero');
-  return {
-    chain: bytes.subarray(32, 40),
-    sequence: Number(sequence),
-    previous: bytes.subarray(48, 80),
-    sentAt: Number(sentAt),
-    type: bytes.readUInt8(88),
-    body: bytes.subarray(INNER_BYTES, INNER_BYTES + length),
-  };
+/** The OAEP labels of the blocks, in their order (RFC 8017, section 7.1: L). They hold the header's hash, so that a block
+ * opens under its own header alone. */
+export function blockLabels(headerBytes: Buffer, count: number): Buffer[] {
+  const beginning = Buffer.concat([field(labels.block), sha256(headerBytes)]);
+  return Array.from({ length: count }, (_, index) => Buffer.concat([beginning, u16(index), u16(count)]));
 }
 
-const blockDomain = field('signet/v1/block');
-const envelopeDomain = field('signet/v1/envelope');
-
-/** The OAEP labels of an envelope's blocks, in their order (RFC 8017, section 7.1: L). */
-export function blockLabels(headerHash: Buffer, count: number): Buffer[] {
-  const first = Buffer.concat([blockDomain, headerHash, u16(0), u16(count)]);
-  return Array.from({ length: count }, (_, i) => {
-    const label = Buffer.from(first);
-    label.writeUInt16BE(i, first.length - 4);
-    return label;
-  });
-}
-
-/** What the sender's identity key signs. */
-export function signedEnvelope(headerBytes: Buffer, blocks: Buffer[]): Buffer {
-  return Buffer.concat([envelopeDomain, headerBytes, ...blocks]);
-}
+/** What the sending device's key signs. */
+export const signedEnvelope = (headerBytes: Buffer, blocks: readonly Buffer[]): Buffer =>
+  Buffer.concat([field(labels.envelope), headerBytes, ...blocks]);

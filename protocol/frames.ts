@@ -1,86 +1,111 @@
-// Every frame that a client and a relay exchange: schema, inferred type, version (PROTOCOL.md, "Frames").
-import * as z from 'zod/mini';
-import { MAX_ENVELOPE_BYTES, MIN_ENVELOPE_BYTES, RSA_BYTES } from './envelope.ts';
-import { Failure, relayFailureCodes } from './failures.ts';
-import { bytes, MAX_FRAME_BYTES, Time, UserName } from './fields.ts';
-import { SPKI_BYTES } from './public-key.ts';
+// The binary frames between a client and a relay: u8 type | u32 request | body | tlv*. Request 0 is a push, which has no
+// answer.
+import { u32, u8 } from './bytes.ts';
+import { type Codec, codecs, type FailureClass } from './frame-bodies.ts';
+import { Reader } from './reader.ts';
+import type { Signed } from './statement.ts';
+import { encodeTlvs, isCritical, readTlvs } from './tlv.ts';
 
-/** The protocol's version, the one that PROTOCOL.md describes. */
-export const VERSION = 1;
+/** Of one WebSocket message. */
+export const MAX_FRAME_BYTES = 65_536;
+/** type | request */
+const HEAD_BYTES = 5;
 
-/** A request's number, chosen by the client; the answer repeats it. */
-const Id = z.int().check(z.positive());
-const Fingerprint = bytes(32);
-const Nonce = bytes(32);
-const Signature = bytes(RSA_BYTES);
-const Spki = bytes(SPKI_BYTES);
-const EnvelopeBytes = bytes(MIN_ENVELOPE_BYTES, MAX_ENVELOPE_BYTES);
+export type Bodies = {
+  hello: { lowest: number; highest: number };
+  /** nonce: 32 bytes. time: the relay's clock. features: one byte each, ascending. */
+  challenge: { version: number; nonce: Buffer; time: number; features: number[] };
+  /** identity and clientNonce: 32 bytes; signature: 384 bytes, of loginStatement. */
+  login: { identity: Buffer; device: number; clientNonce: Buffer; time: number; signature: Buffer };
+  /** identityKey: the modulus, 384 bytes. prekey: the device's first one. token: 16 bytes. */
+  register: {
+    user: string;
+    identityKey: Buffer;
+    device: number;
+    prekey: Signed;
+    clientNonce: Buffer;
+    time: number;
+    signature: Buffer;
+    token?: Buffer;
+  };
+  /** previousNonce: the client nonce of this device's login before this one, 32 bytes. */
+  done: { previousNonce?: Buffer };
+  /** Device statements in the order of their versions, and prekeys; each says by its label which it is. */
+  publish: { identityKey: Buffer; statements: Signed[] };
+  lookup: { of: { user: string } | { identity: Buffer }; knownVersion: number };
+  /** deviceStatements: those after the version that was known, as many as fit. */
+  bundle: {
+    user: string;
+    identityKey: Buffer;
+    newestVersion: number;
+    deviceStatements: Signed[];
+    prekeys: Signed[];
+  };
+  send: { envelope: Buffer };
+  accepted: { requests: number[] };
+  /** position: 1 to 2^53 - 1; it names the envelope on this connection, and says nothing about an order. */
+  deliver: { position: number; envelope: Buffer };
+  acknowledge: { positions: number[] };
+  /** code: of the registry, or one of a newer relay. detail: for developers, never shown. */
+  failure: { class: FailureClass; code: string; detail: string };
+};
+export type FrameType = keyof Bodies;
+export type Frame = { [Type in FrameType]: { type: Type; request: number } & Bodies[Type] }[FrameType];
+export type FrameOf<Type extends FrameType> = Extract<Frame, { type: Type }>;
+/** A frame of a newer version: a request gets `unknown-frame`, a push is ignored. */
+export type UnknownFrame = { type: 'unknown'; request: number };
 
-const ReceptionKey = z.strictObject({
-  class: z.literal('rotating'),
-  created: Time,
-  expires: Time,
-  key: Spki,
-  signature: Signature,
-});
-export type SignedReceptionKey = z.output<typeof ReceptionKey>;
+export const frameTypes = {
+  hello: 1,
+  challenge: 2,
+  login: 3,
+  register: 4,
+  done: 5,
+  publish: 6,
+  lookup: 7,
+  bundle: 8,
+  send: 9,
+  accepted: 10,
+  deliver: 11,
+  acknowledge: 12,
+  failure: 13,
+} as const satisfies Record<FrameType, number>;
+/** What has no answer. A failure answers a request, or tells on its own why the relay closes. */
+const pushes: ReadonlySet<FrameType> = new Set(['accepted', 'deliver', 'acknowledge']);
+const typesByNumber = new Map(
+  Object.entries(frameTypes).map(([name, number]) => [number as number, name as FrameType]),
+);
 
-const signIn = { id: Id, user: UserName, clientNonce: Nonce, time: Time, signature: Signature };
-
-export const ClientFrame = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('hello'), id: Id, version: z.int().check(z.positive()) }),
-  z.strictObject({ type: z.literal('login'), ...signIn, identity: Fingerprint }),
-  z.strictObject({ type: z.literal('register'), ...signIn, identityKey: Spki, receptionKey: ReceptionKey }),
-  z.strictObject({ type: z.literal('publish'), id: Id, receptionKey: ReceptionKey }),
-  z.strictObject({ type: z.literal('lookup'), id: Id, user: UserName }),
-  z.strictObject({ type: z.literal('send'), id: Id, to: UserName, envelope: EnvelopeBytes }),
-  z.strictObject({ type: z.literal('acknowledge'), from: UserName, message: bytes(16) }),
-]);
-export type ClientFrame = z.output<typeof ClientFrame>;
-
-export const RelayFrame = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('challenge'), id: Id, nonce: Nonce, time: Time }),
-  z.strictObject({ type: z.literal('done'), id: Id }),
-  z.strictObject({
-    type: z.literal('user'),
-    id: Id,
-    user: UserName,
-    identityKey: Spki,
-    receptionKey: ReceptionKey,
-  }),
-  z.strictObject({ type: z.literal('accepted'), id: Id }),
-  z.strictObject({
-    type: z.literal('failure'),
-    id: z.optional(Id),
-    code: z.enum(relayFailureCodes),
-    /** For whoever debugs a client; never shown to its user. */
-    detail: z.string().check(z.maxLength(500)),
-  }),
-  z.strictObject({ type: z.literal('deliver'), from: UserName, envelope: EnvelopeBytes }),
-]);
-export type RelayFrame = z.output<typeof RelayFrame>;
-
-function parse<Frame>(schema: z.ZodMiniType<Frame>, text: string): Frame {
-  if (text.length > MAX_FRAME_BYTES)
-    throw new Failure('malformed', `A frame has over ${MAX_FRAME_BYTES} characters.`);
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw new Failure('malformed', 'A frame is not JSON.', { cause });
-  }
-  const result = z.safeParse(schema, value);
-  if (result.success) return result.data;
-  const issue = result.error.issues[0];
-  const where = issue?.path.join('.') || 'frame';
-  throw new Failure('malformed', `${where}: ${issue?.message ?? 'not as the protocol has it'}`.slice(0, 500));
+/** @param bytes one WebSocket message
+ * @returns an UnknownFrame also if a critical tag is unknown: then nothing of the frame is understood
+ * @throws Malformed */
+export function decodeFrame(bytes: Buffer): Frame | UnknownFrame {
+  const reader = new Reader(bytes, 'frame');
+  if (bytes.length > MAX_FRAME_BYTES) throw reader.malformed();
+  const type = typesByNumber.get(reader.u8());
+  const number = reader.u32();
+  if (!type) return { type: 'unknown', request: number };
+  const isPush = number === 0;
+  if (type !== 'failure' && isPush !== pushes.has(type)) throw reader.malformed();
+  const { read, tagged } = codecs[type] as Codec<object>;
+  const body = read(reader);
+  const tlvs = readTlvs(reader);
+  const known = tlvs.find(({ tag }) => tag === tagged?.tag);
+  if (tlvs.some((tlv) => isCritical(tlv.tag) && tlv !== known)) return { type: 'unknown', request: number };
+  return { type, request: number, ...body, ...tagged?.read(known?.value, reader) } as Frame;
 }
 
-/** What a relay reads. @throws Failure `malformed`, its message naming the field */
-export const parseClientFrame = (text: string): ClientFrame => parse(ClientFrame, text);
-/** What a client reads. @throws Failure `malformed`, its message naming the field */
-export const parseRelayFrame = (text: string): RelayFrame => parse(RelayFrame, text);
-/** @returns the frame's JSON text */
-export const encodeClientFrame = (frame: ClientFrame): string => JSON.stringify(z.encode(ClientFrame, frame));
-/** @returns the frame's JSON text */
-export const encodeRelayFrame = (frame: RelayFrame): string => JSON.stringify(z.encode(RelayFrame, frame));
+/** @returns the request's number of a frame that is malformed, 0 if it has none */
+export const requestOf = (bytes: Buffer): number => (bytes.length < HEAD_BYTES ? 0 : bytes.readUInt32BE(1));
+
+/** @returns one WebSocket message */
+export function encodeFrame(frame: Frame): Buffer {
+  const { write, tagged } = codecs[frame.type] as unknown as Codec<Frame>;
+  const value = tagged?.write(frame);
+  return Buffer.concat([
+    u8(frameTypes[frame.type]),
+    u32(frame.request),
+    ...write(frame),
+    ...(value ? [encodeTlvs([{ tag: tagged!.tag, value }])] : []),
+  ]);
+}

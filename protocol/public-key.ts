@@ -1,8 +1,9 @@
 // Public RSA keys: import with every check, fingerprint, verification. Clients and relay share it.
 import { createPublicKey, webcrypto } from 'node:crypto';
 import { availableParallelism } from 'node:os';
-import { RSA_BYTES, sha256 } from './envelope.ts';
 import { Failure } from './failures.ts';
+import { sha256 } from './key.ts';
+import { SIGNATURE_BYTES } from './statement.ts';
 
 export const MODULUS_BITS = 3072;
 /** DER of a SubjectPublicKeyInfo with a 3,072-bit modulus and e = 65537: always this long. */
@@ -58,6 +59,6 @@ export async function importPublicKey(spki: Buffer): Promise<PublicKey> {
 /** RSASSA-PSS-VERIFY with SHA-256, MGF1-SHA-256 and a salt of 32 bytes (RFC 8017, section 8.1.2), off the main
  * thread. @param signature 384 bytes; any other length does not verify */
 export async function verifySignature(key: PublicKey, signature: Buffer, message: Buffer): Promise<boolean> {
-  if (signature.length !== RSA_BYTES) return false;
+  if (signature.length !== SIGNATURE_BYTES) return false;
   return webcrypto.subtle.verify(PSS, key.verifying, signature, message);
 }

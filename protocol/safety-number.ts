@@ -28,10 +28,3 @@ function half({ user, spki }: Party): string {
 export function safetyNumber(one: Party, other: Party): string {
   return [half(one), half(other)].sort().join('');
 }
-
-/** The text in the QR code: both identity fingerprints, the smaller first, as
- * signet://verify?v=1&a=BASE64URL&b=BASE64URL. @param one @param other fingerprints, 32 bytes each */
-export function verificationLink(one: Buffer, other: Buffer): string {
-  const [a, b] = [one, other].sort(Buffer.compare).map((fingerprint) => fingerprint.toString('base64url'));
-  return `signet://verify?v=1&a=${a}&b=${b}`;
-}

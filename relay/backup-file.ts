@@ -39,7 +39,7 @@ export function writeBackup(database: DatabaseSync, file: string, backup: Backup
 }
 
 /** Checks a backup, and writes the database in it into a new file of mode 0600 that is on the disk when this returns.
- * @throws Failure `folder-unusable` if it is something else, `database-newer`, `database-damaged` */
+ * @throws Failure `folder-unusable` if it is something else, `database-newer`, `database-older`, `database-damaged` */
 export function readBackup(file: string, database: string): Backup {
   const source = open(file);
   try {
@@ -49,6 +49,10 @@ export function readBackup(file: string, database: string): Backup {
     if (backup && Number(version) > SCHEMA_VERSION) {
       const sentence = `${file} was made by a newer relay (${backup.program}). Update this one, then try again.`;
       throw new Failure('database-newer', sentence);
+    }
+    if (backup && Number(version) > 0 && Number(version) < SCHEMA_VERSION) {
+      const sentence = `${file} was made by a development version of the relay (${backup.program}), which this one can't read. Use another backup.`;
+      throw new Failure('database-older', sentence);
     }
     const isWhole = version === SCHEMA_VERSION && pragma(source, 'integrity_check(1)') === 'ok';
     if (!isWhole || backup?.sha256 !== checksumOf(source, backup)) {

@@ -144,6 +144,9 @@ export function damageOf(cause: unknown, file: string): Failure | undefined {
   return [SQLITE_CORRUPT, SQLITE_NOTADB].includes(errcode & 0xff) ? damaged(file, cause) : undefined;
 }
 
+/** An error as the log has it: damage of the database as the sentence that says what to do. */
+export const describeError = (error: unknown): string => String(damageOf(error, DATABASE_FILE) ?? error);
+
 export function damaged(file: string, cause?: unknown): Failure {
   const sentence = `${file} is damaged. Restore a backup of the relay, or move it away.`;
   return new Failure('database-damaged', sentence, { cause });

@@ -1,4 +1,4 @@
-// The relay's one SQLite file: users with their public keys, and mailboxes. Nothing else is stored.
+// The relay's one SQLite file: how it is opened, locked and checked.
 import { accessSync, chmodSync, closeSync, constants, existsSync, lstatSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -15,36 +15,11 @@ import {
   makeFolder,
   RESTORING_FILE,
 } from './data-folder.ts';
+import { SCHEMA } from './schema.ts';
 
-export const SCHEMA_VERSION = 1;
+/** 1 was that of the development version. */
+export const SCHEMA_VERSION = 2;
 const SQLITE_ERROR = 1;
-const SCHEMA = `
-  CREATE TABLE users (
-    name TEXT PRIMARY KEY,
-    fingerprint BLOB NOT NULL UNIQUE,
-    identity_key BLOB NOT NULL,
-    registered INTEGER NOT NULL
-  ) STRICT, WITHOUT ROWID;
-  CREATE TABLE reception_keys (
-    user TEXT PRIMARY KEY REFERENCES users (name),
-    class TEXT NOT NULL,
-    created INTEGER NOT NULL,
-    expires INTEGER NOT NULL,
-    key BLOB NOT NULL,
-    signature BLOB NOT NULL
-  ) STRICT, WITHOUT ROWID;
-  CREATE TABLE mailbox (
-    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
-    recipient TEXT NOT NULL,
-    sender TEXT NOT NULL,
-    message BLOB NOT NULL,
-    received INTEGER NOT NULL,
-    envelope BLOB NOT NULL,
-    UNIQUE (recipient, sender, message)
-  ) STRICT;
-  CREATE INDEX mailbox_by_recipient ON mailbox (recipient, sequence);
-`;
-
 /** How long SQLite waits for a lock that another process holds for a moment, in milliseconds. */
 const LOCK_TIMEOUT_MS = 2000;
 
@@ -194,21 +169,29 @@ function opened(file: string, begin: boolean, use: (database: DatabaseSync) => v
   }
 }
 
-/** The schema's version, 0 of a new file. @throws Failure `database-newer` */
+/** The schema's version, 0 of a new file. @throws Failure `database-newer`, `database-older` */
 function versionOf(database: DatabaseSync): number {
   const version = Number(database.prepare('PRAGMA user_version').get()?.['user_version']);
-  if (version <= SCHEMA_VERSION) return version;
+  if (version === SCHEMA_VERSION || version === 0) return version;
   const file = database.location() ?? '';
+  if (version < SCHEMA_VERSION) {
+    throw new Failure(
+      'database-older',
+      `${file} was written by a development version of the relay, which this one can't read. Name another folder.`,
+    );
+  }
   throw new Failure(
     'database-newer',
     `${file} was written by a newer relay. Start that one, or update this.`,
   );
 }
 
-/** Damage deep inside shows only when it is read: better now than in the middle of the night. */
+/** Damage deep inside shows only when it is read: better now than in the middle of the night. The tables are read,
+ * not their indexes. */
 function readAll(database: DatabaseSync): void {
-  database.exec(`SELECT count(received) FROM mailbox; SELECT count(registered) FROM users;
-    SELECT count(created) FROM reception_keys;`);
+  database.exec(`SELECT count(received) FROM envelopes NOT INDEXED; SELECT count(registered) FROM users;
+    SELECT count(version) FROM device_statements; SELECT count(created) FROM prekeys;
+    SELECT count(nonce) FROM sign_ins; SELECT count(uses) FROM tokens; SELECT next FROM positions;`);
 }
 
 function explain(cause: unknown, file: string): Failure {

@@ -103,6 +103,11 @@ const explanations: Partial<
     why: 'A newer version has written it. This one might damage what it does not know.',
     steps: ['Update Signet, then start it again.'],
   },
+  'database-older': {
+    headline: 'This profile is from a development version',
+    why: "A version of Signet that was never released has written it, and this one can't read it.",
+    steps: ['Quit Signet, and begin with another profile folder.'],
+  },
   'disk-full': {
     headline: 'The disk is full',
     why: 'Signet cannot write to the folder that your profile is kept in: the disk is full or failing.',
@@ -131,6 +136,8 @@ export function fieldOf(code: FailureCode): 'name' | 'invite' | 'form' {
   if (['name-invalid', 'name-taken', 'identity-taken'].includes(code)) return 'name';
   const ofInvite: FailureCode[] = [
     'invite-invalid',
+    'registration-closed',
+    'token-refused',
     'relay-unreachable',
     'relay-key-differs',
     'not-a-relay',

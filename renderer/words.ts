@@ -2,18 +2,20 @@
 import type { Message, MessageRow } from '../preload/contract.ts';
 
 /** What stands in a conversation where something about the conversation is to be said. */
-export function noticeOf({ kind, missing, contact }: MessageRow): string {
+export function noticeOf({ kind, count, contact }: MessageRow): string {
   switch (kind) {
-    case 'missing':
-      if (missing === 0) return 'What was missing here has arrived after all, further down.';
-      return missing === 1 ? 'A message is missing here.' : `${missing} messages are missing here.`;
-    case 'forked':
-      return `The messages here do not fit together. Somebody may be showing ${contact} and you different ones.`;
-    case 'restarted':
-      return `${contact} goes on from another computer or a fresh installation.`;
+    case 'gap':
+      if (count === 0) return 'The missing messages have arrived, further down.';
+      return count === 1 ? 'A message is missing here.' : `${count} messages are missing here.`;
+    case 'fork':
+      return `The messages here don't fit together. Someone may be showing ${contact} and you different ones.`;
+    case 'newSession':
+      return `${contact} is now using another computer, or a fresh installation.`;
+    case 'devices':
+      return `${contact}'s devices have changed.`;
     case 'refused':
-      return missing > 1
-        ? `${missing} messages were refused: they were not authentic.`
+      return count > 1
+        ? `${count} messages were refused: they were not authentic.`
         : 'A message was refused: it was not authentic.';
     case 'unknown':
       return 'This message needs a newer version of Signet.';
@@ -23,8 +25,8 @@ export function noticeOf({ kind, missing, contact }: MessageRow): string {
 }
 
 /** Notices that the user should look into. */
-export const isAlarming = ({ kind, missing }: MessageRow): boolean =>
-  kind === 'forked' || kind === 'refused' || (kind === 'missing' && missing > 0);
+export const isAlarming = ({ kind, count }: MessageRow): boolean =>
+  kind === 'fork' || kind === 'refused' || (kind === 'gap' && count > 0);
 
 /** One line for the list of conversations. A text may be long: only its beginning is looked at. */
 export function previewOf(message: Message): string {

@@ -1,22 +1,29 @@
 // Fills a profile's database as a long life with Signet would: by the messenger's own parts, without a relay.
 import { randomBytes } from 'node:crypto';
-import { loadAccount } from '../main/messenger/account.ts';
-import { pinInviter } from '../main/messenger/contacts.ts';
+import { type Account, loadAccount } from '../main/messenger/account.ts';
+import { Contacts } from '../main/messenger/contacts.ts';
+import { Conversations } from '../main/messenger/conversations.ts';
 import { Database } from '../main/messenger/database.ts';
+import { Deliveries, type DeliveryState } from '../main/messenger/deliveries.ts';
+import { Envelopes } from '../main/messenger/envelopes.ts';
 import { systemKeychain } from '../main/messenger/keychain.ts';
-import { type MessageState, Messages, type NoticeKind } from '../main/messenger/messages.ts';
+import { Messages, type NoticeKind } from '../main/messenger/messages.ts';
 import { Messenger } from '../main/messenger/messenger.ts';
 import { seal } from '../main/messenger/seal.ts';
+import { encodeContent } from '../protocol/content.ts';
+import { envelopeHash } from '../protocol/envelope.ts';
 
 export type Line =
-  | { mine?: boolean; text: string; state?: MessageState; sentAt: number }
-  | { notice: NoticeKind; missing?: number; sentAt: number };
+  | { mine?: false; text: string; state?: 'unread' | 'read'; timestamp: number }
+  | { mine: true; text: string; state?: DeliveryState; timestamp: number }
+  | { notice: NoticeKind; count?: number; timestamp: number };
 
 export type Past = {
   contact: string;
   verified?: boolean;
-  /** The relay names another identity. */
+  /** The relay shows another identity. */
   isOffered?: boolean;
+  status?: 'accepted' | 'request' | 'blocked';
   lines: Line[];
 };
 
@@ -33,46 +40,61 @@ export async function fillProfile(
   const database = new Database(directory);
   try {
     const account = await loadAccount(database, systemKeychain, () => {});
-    const messages = new Messages(database, account.storage);
-    database.run('UPDATE account SET registered = 1');
-    const envelope = await sampleEnvelope(account);
-    for (const { contact, verified, isOffered, lines } of pasts) {
-      pinInviter(database, { name: contact, identity: randomBytes(32) }, Date.now);
-      if (!verified)
-        database.run('UPDATE contacts SET verified = NULL, verified_at = NULL WHERE name = ?', contact);
-      if (isOffered) database.run('UPDATE contacts SET offered = ? WHERE name = ?', randomBytes(32), contact);
-      const sealed = await Promise.all(
-        lines.map(async (line) => ('text' in line ? messages.sealText(Buffer.from(line.text)) : undefined)),
-      );
-      database.transaction(() => {
-        lines.forEach((line, i) => {
-          if ('notice' in line) messages.insertNotice(contact, line.notice, line.sentAt, line.missing);
-          else {
-            const { mine = false, state = mine ? 'read' : 'read', sentAt } = line;
-            const id = randomBytes(16);
-            messages.insert({ ...sealed[i]!, id, contact, mine, kind: 'text', state, sentAt, envelope });
-          }
-        });
-      });
-    }
+    database.run`UPDATE account SET registered = 1`;
+    for (const past of pasts) await writePast(database, account, past);
   } finally {
     database.close();
   }
 }
 
+async function writePast(database: Database, account: Account, past: Past): Promise<void> {
+  const { contact: name, verified, isOffered, status = 'accepted', lines } = past;
+  const deliveries = new Deliveries(database);
+  const messages = new Messages(database, deliveries, account.storage);
+  const conversations = new Conversations(database, account.identity, account.storage);
+  const envelopes = new Envelopes(database);
+  const contacts = new Contacts(database);
+  const [identity, verifiedAt] = [randomBytes(32), verified ? Date.now() : null];
+  const { contact } = contacts.add({ name, identity, identityKey: null, status, verifiedAt });
+  if (isOffered) contacts.offer(contact, randomBytes(32));
+  const { conversation } = conversations.withContact(contact, identity);
+  const sealed = await Promise.all(
+    lines.map(async (line) => ('text' in line ? messages.seal(contentOf(line.text)) : undefined)),
+  );
+  const bytes = await sampleEnvelope(account);
+  database.transaction(() => {
+    for (const [i, line] of lines.entries()) {
+      const { timestamp } = line;
+      if ('notice' in line) {
+        messages.insertNotice(conversation, line.notice, timestamp, line.count);
+        continue;
+      }
+      const [author, salt] = [line.mine ? 0 : contact, randomBytes(16)];
+      const message = { conversation, id: randomBytes(32), author, device: 1, timestamp, salt };
+      const { position } = messages.insert({ ...sealed[i]!, ...message, kind: 'text' })!;
+      if (line.mine) {
+        deliveries.add(position, contact, 1, false);
+        deliveries.advance(position, contact, 1, line.state ?? 'read');
+      } else if (line.state !== 'unread') messages.markRead(conversation, position);
+      const hash = envelopeHash(Buffer.concat([bytes, salt]));
+      envelopes.keep({ hash, contact, device: 1, message: position, bytes }, timestamp);
+    }
+  });
+}
+
+const contentOf = (text: string): Buffer => encodeContent({ kind: 'text', text });
+
 /** One envelope for all of them: what it holds doesn't matter here, its shape does. */
-async function sampleEnvelope({
-  identity,
-  storage,
-}: Awaited<ReturnType<typeof loadAccount>>): Promise<Buffer> {
+function sampleEnvelope({ identity, signer, storage }: Account): Promise<Buffer> {
   return seal({
-    id: randomBytes(16),
-    sender: identity,
-    recipient: randomBytes(32),
-    receptionKey: storage.publicKey,
-    inner: {
-      ...{ chain: randomBytes(8), sequence: 1, previous: Buffer.alloc(32), sentAt: Date.now(), type: 1 },
-      body: Buffer.from('A sample'),
+    sender: { identity, device: 1 },
+    listVersion: 0,
+    signer,
+    recipient: { identity: randomBytes(32), device: 1 },
+    encryptionKey: storage.publicKey,
+    payload: {
+      ...{ chain: randomBytes(8), sequence: 1, previous: Buffer.alloc(16), timestamp: Date.now() },
+      ...{ salt: randomBytes(16), content: contentOf('A sample') },
     },
   });
 }

@@ -1,78 +1,92 @@
-// What a lying relay and a contact who means harm can make: envelopes and introductions that look right.
+// What a lying relay and a contact who means harm can make: envelopes that look right.
 import { randomBytes, randomInt } from 'node:crypto';
 import type { Messenger } from '../main/messenger/messenger.ts';
 import { seal } from '../main/messenger/seal.ts';
-import type { RelayFrame } from '../protocol/frames.ts';
+import { u16, u8 } from '../protocol/bytes.ts';
+import type { FrameOf } from '../protocol/frames.ts';
+import { spkiOf } from '../protocol/key.ts';
+import { decodePrekey } from '../protocol/prekey.ts';
 import { importPublicKey } from '../protocol/public-key.ts';
-import { base64, pick } from './fuzz.ts';
-import { alice, bob, letter, mallory, receptionKey, Wire } from './relay/wire.ts';
-import type { TestRelay } from './town.ts';
+import { mutate, pick } from './fuzz.ts';
+import type { TestRelay } from './harness.ts';
+import { device, envelope, RawClient } from './relay/raw-client.ts';
+import { modulusOf, signingKey } from './vectors/keys.ts';
+import { contents, fromHex } from './vectors/vectors.ts';
 
-type UserFrame = Extract<RelayFrame, { type: 'user' }>;
+const addressOf = (person: Messenger) => ({ identity: Buffer.from(person.fingerprint, 'hex'), device: 1 });
+const tlv = (tag: number, value: Buffer): Buffer => Buffer.concat([u8(tag), u16(value.length), value]);
+
+/** Any content but a text that can be read. */
+function content(): Buffer {
+  const noText = tlv(1, Buffer.concat([Buffer.of(0xff), randomBytes(randomInt(200))]));
+  return pick<() => Buffer>([
+    () => Buffer.concat([u8(1), noText]),
+    () => Buffer.concat([u8(1), tlv(pick([2, 6, 12, 99]), randomBytes(randomInt(100)))]),
+    () => Buffer.concat([u8(randomInt(2, 128)), tlv(1, randomBytes(17))]),
+    () => Buffer.concat([u8(pick([128, 129, 131])), tlv(6, randomBytes(pick([32, 31, 64, 32 * 40])))]),
+    () => Buffer.concat([u8(134), tlv(12, randomBytes(pick([58, 120])))]),
+    () => Buffer.concat([u8(randomInt(136, 256)), randomBytes(randomInt(40))]),
+    () => randomBytes(randomInt(60)),
+    () => fromHex(pick(contents.bad).bytes),
+    () => {
+      const [first, ...rest] = mutate(fromHex(pick(contents.good.slice(0, 2)).bytes));
+      // A text that is still one would be shown.
+      return Buffer.from([first === 1 ? 2 : (first ?? 0), ...rest]);
+    },
+  ])();
+}
 
 /** Envelopes from mallory, signed and sealed as they have to be; what is inside is made up. */
-export async function sealing(truth: TestRelay, victim: Messenger): Promise<() => Promise<RelayFrame>> {
-  const wire = await Wire.signedIn(truth, mallory);
-  const found = (await wire.ask({ type: 'lookup', user: victim.name })) as UserFrame;
-  wire.socket.close();
-  const key = await importPublicKey(found.receptionKey.key);
+export async function sealing(truth: TestRelay, victim: Messenger): Promise<() => Promise<Buffer>> {
+  const mallory = device('mallory');
+  const client = await RawClient.signedIn(truth, mallory);
+  const found = (await client.ask({
+    type: 'lookup',
+    of: { user: victim.name },
+    knownVersion: 0,
+  })) as FrameOf<'bundle'>;
+  client.socket.close();
+  const signer = await signingKey('mallory');
+  const [key, other] = await Promise.all([
+    importPublicKey(spkiOf(decodePrekey(found.prekeys[0]!.bytes).key)),
+    importPublicKey(spkiOf(modulusOf('otherPrekey'))),
+  ]);
   const chains = [randomBytes(8), randomBytes(8)];
-  const ids = [randomBytes(16), randomBytes(16)];
-  return async () => {
-    const type = pick([1, 2, 3, randomInt(4, 256)]);
-    const body = randomBytes(pick([0, 1, 17, 16 * randomInt(1, 40)]));
-    const envelope = await seal({
-      id: pick([...ids, randomBytes(16), randomBytes(16)]),
-      sender: mallory.identity,
-      recipient: Buffer.from(victim.fingerprint, 'hex'),
-      receptionKey: pick([key, key, key, bob.identity.publicKey]),
-      inner: {
+  return () =>
+    seal({
+      sender: mallory.address,
+      listVersion: pick([0, 0, 0, randomInt(1, 9)]),
+      signer,
+      recipient: addressOf(victim),
+      encryptionKey: pick([key, key, key, other]),
+      payload: {
         chain: pick([...chains, randomBytes(8)]),
         sequence: pick([1, randomInt(1, 50), Number.MAX_SAFE_INTEGER]),
-        previous: pick([Buffer.alloc(32), randomBytes(32)]),
-        sentAt: pick([0, Date.now(), 8.64e15]),
-        type,
-        // No text: not even UTF-8.
-        body: type === 1 ? Buffer.concat([Buffer.of(0xff), body]) : body,
+        previous: pick([Buffer.alloc(16), randomBytes(16)]),
+        timestamp: pick([0, Date.now(), 253_402_300_799_999]),
+        salt: randomBytes(16),
+        content: content(),
       },
     });
-    return { type: 'deliver', from: mallory.name, envelope };
-  };
 }
 
-/** Envelopes that are not authentic, for as many reasons as there are. */
+/** Envelopes in shape, of which none is authentic, for as many reasons as there are. */
 export function forging(victim: Messenger): () => Buffer {
-  const honest = victim.contacts().find(({ name }) => name === 'honest.bob')!;
-  return () => {
-    const { envelope } = letter(bob, alice, { blocks: pick([1, 1, 1, 2, 4]) });
-    const change = randomInt(5);
-    if (change === 0) return randomBytes(884 + randomInt(2000));
-    if (change === 1) envelope[randomInt(2)] = randomInt(256);
-    if (change === 2) envelope.writeUInt16BE(randomInt(65536), 114);
-    if (change === 3) return envelope;
-    // Right but for the signature.
-    envelope.write(honest.fingerprint, 18, 'hex');
-    envelope.write(victim.fingerprint, 50, 'hex');
-    return envelope;
+  const honest = {
+    ...device('bob'),
+    address: { identity: victim.trust.known('honest.bob').identity, device: 1 },
   };
+  const stranger = () => ({ ...honest, address: { identity: randomBytes(32), device: randomInt(1, 256) } });
+  return pickOf([
+    () => envelope(honest, addressOf(victim), { blocks: pick([1, 1, 1, 2, 4]) }),
+    () => envelope(honest, { identity: randomBytes(32), device: 1 }),
+    () => envelope(honest, { ...addressOf(victim), device: randomInt(2, 256) }),
+    () => envelope(honest, addressOf(victim), { listVersion: randomInt(1, 2 ** 32) }),
+    () => envelope(stranger(), addressOf(victim)),
+  ]);
 }
 
-/** Lies about whoever is looked up. */
-export async function introducing(): Promise<(id: number, user: string) => RelayFrame> {
-  const receptionKeyOfBob = await receptionKey(bob);
-  const strangers = await receptionKey({ ...bob, name: 'stranger' });
-  const identityKey = bob.identity.publicKey.spki;
-  return (id, user) => {
-    const truth: UserFrame = { type: 'user', id, user, identityKey, receptionKey: strangers };
-    return pick<RelayFrame>([
-      truth,
-      { ...truth, user: 'bob', receptionKey: receptionKeyOfBob },
-      { ...truth, receptionKey: receptionKeyOfBob },
-      { ...truth, identityKey: alice.identity.publicKey.spki },
-      { ...truth, identityKey: randomBytes(422) },
-      { ...truth, receptionKey: { ...strangers, key: identityKey } },
-      { ...truth, receptionKey: { ...strangers, created: 0, signature: randomBytes(384) } },
-      { type: 'failure', id, code: 'unknown-user', detail: base64(100) },
-    ]);
-  };
-}
+const pickOf =
+  <T>(makers: readonly (() => T)[]): (() => T) =>
+  () =>
+    pick(makers)();

@@ -2,10 +2,10 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import { expect } from 'vitest';
 import type { Messenger } from '../main/messenger/messenger.ts';
-import { afterwards, bringOnline, openPerson, until } from './town.ts';
+import { decodeFrame } from '../protocol/frames.ts';
+import { afterwards, bringOnline, openPerson, until } from './harness.ts';
 
 export const pick = <T>(choices: readonly T[]): T => choices[randomInt(choices.length)]!;
-export const base64 = (length: number): string => randomBytes(length).toString('base64url');
 
 /** Makes one of many things. @param kinds how often each is made, in parts of the whole */
 export function mixed<T>(kinds: [parts: number, make: () => T][]): () => T {
@@ -13,42 +13,33 @@ export function mixed<T>(kinds: [parts: number, make: () => T][]): () => T {
   return () => pick(makers)();
 }
 
-/** Text that is near a frame, and none.
- * @param frames in JSON @param parse throws if a text is no frame */
-export function malformed(frames: string[], parse: (text: string) => unknown): string {
+/** Bytes that are near a frame, and none. @param frames as bytes */
+export function malformed(frames: Buffer[]): Buffer {
   for (;;) {
-    const text = mutate(pick(frames));
+    const bytes = mutate(pick(frames));
     try {
-      parse(text);
+      decodeFrame(bytes);
     } catch {
-      return text;
+      return bytes;
     }
     // By chance it is a frame after all: nobody has to end a connection for that.
   }
 }
 
-function mutate(frame: string): string {
-  const at = randomInt(frame.length);
-  const broken = JSON.parse(frame) as Record<string, unknown>;
-  const field = pick(Object.keys(broken));
-  return pick<() => string>([
-    () => frame.slice(0, at),
-    () => `${frame.slice(0, at)}\u0000${frame.slice(at)}`,
-    () => frame + frame,
-    () => randomBytes(randomInt(1, 200)).toString('latin1'),
-    () =>
-      JSON.stringify({
-        ...broken,
-        [field]: pick<unknown>([null, -1, 1e308, '', [], {}, true, 'x'.repeat(5000)]),
-      }),
-    () => JSON.stringify({ ...broken, [field]: undefined }),
-    () => JSON.stringify({ ...broken, [base64(4)]: base64(8) }),
-    () => `${'['.repeat(20_000)}${']'.repeat(20_000)}`,
-    () => `{"type":"${pick(['constructor', '__proto__', 'toString', 'hello\\u0000'])}","id":1}`,
-    () => `{"__proto__":${frame},"type":${JSON.stringify(broken['type'])}}`,
-    () => JSON.stringify([broken]),
-    () => frame.replace('"id":', '"id":-'),
-    () => frame.replaceAll('"', "'"),
+export function mutate(bytes: Buffer): Buffer {
+  const at = randomInt(bytes.length);
+  const changed = Buffer.from(bytes);
+  return pick<() => Buffer>([
+    () => bytes.subarray(0, at),
+    () => Buffer.concat([bytes, randomBytes(randomInt(1, 20))]),
+    () => Buffer.concat([bytes, bytes]),
+    () => Buffer.concat([bytes.subarray(0, at), randomBytes(randomInt(1, 9)), bytes.subarray(at)]),
+    () => Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + 1)]),
+    () => randomBytes(randomInt(1, 200)),
+    () => Buffer.alloc(0),
+    () => (changed.writeUInt8(randomInt(256), at), changed),
+    () => (changed.fill(pick([0, 0xff]), at), changed),
+    () => (changed.fill(randomBytes(2), Math.min(5, at)), changed),
   ])();
 }
 
@@ -66,6 +57,7 @@ export async function honestPair(invite: string): Promise<Pair> {
     openPerson('honest.bob', invite),
   ]);
   await Promise.all([bringOnline(alice), bringOnline(bob)]);
+  await Promise.all([alice.startConversation(bob.name), bob.startConversation(alice.name)]);
   const amiss: string[] = [];
   for (const person of [alice, bob]) {
     person.on('failure', ({ message }) => amiss.push(message));

@@ -4,32 +4,29 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { WebSocket, WebSocketServer } from 'ws';
-import {
-  type ClientFrame,
-  encodeClientFrame,
-  encodeRelayFrame,
-  parseClientFrame,
-  parseRelayFrame,
-  type RelayFrame,
-} from '../protocol/frames.ts';
-import { encodeInvite } from '../protocol/invite.ts';
-import { afterwards, type TestRelay } from './town.ts';
+import { decodeFrame, encodeFrame, type Frame } from '../protocol/frames.ts';
+import { encodeInvite } from '../protocol/links.ts';
+import { afterwards, type TestRelay } from './harness.ts';
 
+/** A frame, or bytes that may be none. */
+export type Said = Frame | Buffer;
 export type Lies = {
-  /** What a client gets in place of a frame of the relay; nothing, several, or raw text. */
-  toClient?: (frame: RelayFrame) => (RelayFrame | string)[];
-  /** What the relay gets in place of a frame of a client. */
-  toRelay?: (frame: ClientFrame) => ClientFrame[];
+  /** What a client gets instead of a frame of the relay: nothing, or several. */
+  toClient?: (frame: Frame) => Said[];
+  /** What the relay gets instead of a frame of a client. */
+  toRelay?: (frame: Frame) => Said[];
 };
 
 export type LyingRelay = {
   invite: string;
   lies: Lies;
   /** Says something to every client, unasked. */
-  say(frame: RelayFrame | string): void;
+  say(said: Said): void;
   /** Cuts every client off. */
   cut(): void;
 };
+
+const bytesOf = (said: Said): Buffer => (Buffer.isBuffer(said) ? said : encodeFrame(said));
 
 /** Stands before a true relay. The lies may be changed while it runs. */
 export async function openLyingRelay(truth: TestRelay, lies: Lies = {}): Promise<LyingRelay> {
@@ -37,25 +34,25 @@ export async function openLyingRelay(truth: TestRelay, lies: Lies = {}): Promise
   const server = createServer({ key: pem, cert: pem, minVersion: 'TLSv1.3' });
   const sockets = new WebSocketServer({ server, perMessageDeflate: false });
   const relay = { lies };
-  const say = (client: WebSocket, frame: RelayFrame | string): void =>
-    client.send(typeof frame === 'string' ? frame : encodeRelayFrame(frame));
+  const changed = (bytes: Buffer, lie: ((frame: Frame) => Said[]) | undefined): Buffer[] => {
+    // Both sides are ours, and know all frames of each other.
+    const frame = decodeFrame(bytes) as Frame;
+    return lie ? lie(frame).map(bytesOf) : [bytes];
+  };
 
   sockets.on('connection', (client) => {
     const upstream = new WebSocket(`wss://127.0.0.1:${truth.port}/`, { rejectUnauthorized: false });
-    const waiting: string[] = [];
-    const pass = (text: string): void => {
-      for (const frame of relay.lies.toRelay?.(parseClientFrame(text)) ?? [parseClientFrame(text)]) {
-        upstream.send(encodeClientFrame(frame));
-      }
+    const waiting: Buffer[] = [];
+    const pass = (bytes: Buffer): void => {
+      for (const said of changed(bytes, relay.lies.toRelay)) upstream.send(said);
     };
-    client.on('message', (data: Buffer) => {
-      if (upstream.readyState === WebSocket.OPEN) pass(data.toString());
-      else waiting.push(data.toString());
+    client.on('message', (bytes: Buffer) => {
+      if (upstream.readyState === WebSocket.OPEN) pass(bytes);
+      else waiting.push(bytes);
     });
     upstream.on('open', () => waiting.forEach(pass));
-    upstream.on('message', (data: Buffer) => {
-      const frame = parseRelayFrame(data.toString());
-      for (const said of relay.lies.toClient?.(frame) ?? [frame]) say(client, said);
+    upstream.on('message', (bytes: Buffer) => {
+      for (const said of changed(bytes, relay.lies.toClient)) client.send(said);
     });
     upstream.on('error', () => client.terminate());
     upstream.on('close', () => client.close());
@@ -69,8 +66,8 @@ export async function openLyingRelay(truth: TestRelay, lies: Lies = {}): Promise
     return new Promise((resolve) => server.close(resolve));
   });
   return Object.assign(relay, {
-    invite: encodeInvite({ relays: [`127.0.0.1:${port}`], key: truth.key }),
-    say: (frame: RelayFrame | string) => sockets.clients.forEach((client) => say(client, frame)),
+    invite: encodeInvite({ relays: [`127.0.0.1:${port}`], relayKey: truth.key }),
+    say: (said: Said) => sockets.clients.forEach((client) => client.send(bytesOf(said))),
     cut,
   });
 }

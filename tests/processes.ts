@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { afterwards } from './town.ts';
+import { afterwards } from './harness.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -89,6 +89,7 @@ export function spawnRelay(data: string, port: number, surroundings?: Surroundin
   return new Program('relay/index.ts', args, surroundings);
 }
 
+/** A console client that accepts whoever writes to it. */
 export function spawnChat(
   profile: string,
   name: string,
@@ -96,5 +97,9 @@ export function spawnChat(
   surroundings?: Surroundings,
 ): Program {
   const args = ['--json', '--profile', profile, '--name', name, '--invite', invite];
-  return new Program('cli/index.ts', args, surroundings);
+  const chat = new Program('cli/index.ts', args, surroundings);
+  chat.on(({ event, request, from }) => {
+    if (event === 'message' && request) chat.tell({ do: 'acceptRequest', with: from });
+  });
+  return chat;
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import keytar from 'keytar';
 import { importOpeningKey } from '../main/messenger/rsa.ts';
-import { openRow } from '../main/messenger/seal.ts';
+import { openRow } from '../main/messenger/storage.ts';
 
 function filesIn(folders: string[]): { file: string; bytes: Buffer }[] {
   return folders.flatMap((folder) =>

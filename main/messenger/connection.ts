@@ -1,8 +1,10 @@
 // The connection to the relay: made again whenever it is lost, and signed in.
 import { EventEmitter } from 'node:events';
-import { Failure, type RelayFailureCode, relayFailures } from '../../protocol/failures.ts';
+import { Failure } from '../../protocol/failures.ts';
+import { failureCodes } from '../../protocol/failure-codes.ts';
 import { backoff } from './backoff.ts';
-import { type Ask, cutOff, type Ear, offline, Session } from './session.ts';
+import { RelayFailure } from './relay-failure.ts';
+import { type Ask, cutOff, offline, Session, type SessionListener } from './session.ts';
 
 export type ConnectionState = 'connecting' | 'online' | 'offline';
 /** final: no other attempt is made. */
@@ -10,7 +12,7 @@ export type Trouble = { failure: Failure; final: boolean };
 
 type Events = {
   state: [ConnectionState];
-  deliver: [from: string, envelope: Buffer];
+  deliver: [position: number, envelope: Buffer];
   /** Why there is no connection, when the reason is a new one. */
   failure: [Failure];
 };
@@ -20,25 +22,28 @@ type Options = {
   relays: string[];
   /** SHA-256 of its TLS public key, 32 bytes. */
   relayKey: Buffer;
-  /** Signs in on a new connection. A Failure in `final` ends all attempts. */
+  /** Signs in on a new connection. A Failure in `isFinal` ends all attempts. */
   signIn: (ask: Ask) => Promise<void>;
-  final: (failure: Failure) => boolean;
+  isFinal: (failure: Failure) => boolean;
   random?: () => number;
 };
 
-/** A connection that lasted this long was a good one: the backoff starts afresh, and any failure is told again. */
+/** A connection that lasted this long was a good one: a failure after it is told again. */
 const GOOD_MS = 5000;
 /** From here on the backoff has reached its cap. */
 const PATIENT_ATTEMPT = 6;
 
-const isRelayFailure = (reason: string): reason is RelayFailureCode => Object.hasOwn(relayFailures, reason);
-
 export class Connection extends EventEmitter<Events> {
   readonly #options: Options;
-  readonly #ear: Ear = {
-    deliver: (from, envelope) => this.emit('deliver', from, envelope),
-    failure: (failure) => this.#report(failure),
+  readonly #listener: SessionListener = {
+    onDeliver: (position, envelope) => {
+      if (this.online) this.emit('deliver', position, envelope);
+      else this.#early.push({ position, envelope });
+    },
+    onFailure: (failure) => this.#report(failure),
   };
+  /** What came in one piece with the answer to the sign-in: taken once this device is signed in, and can look senders up. */
+  #early: { position: number; envelope: Buffer }[] = [];
   #session: Session | undefined;
   #state: ConnectionState = 'offline';
   #attempt = 0;
@@ -84,14 +89,14 @@ export class Connection extends EventEmitter<Events> {
   }
 
   /** Where to look for the relay from the next attempt on: host:port each. */
-  lookAt(relays: string[]): void {
+  setAddresses(relays: string[]): void {
     this.#options.relays = relays;
     this.#attempt = 0;
     this.#lastFailure = undefined;
   }
 
-  /** Connects now, rather than when the next attempt is due. */
-  hurry(): void {
+  /** Connects now, instead of when the next attempt is due. */
+  reconnectNow(): void {
     if (!this.#running || this.#state !== 'offline') return;
     clearTimeout(this.#retry);
     void this.#connect();
@@ -102,15 +107,16 @@ export class Connection extends EventEmitter<Events> {
     this.#session?.setReading(reading);
   }
 
-  /** Sends a request, once this user is signed in. */
-  readonly ask: Ask = (request, type) => {
+  /** Sends a request, once this device is signed in. */
+  readonly ask: Ask = (type, body) => {
     if (!this.online || !this.#session) return Promise.reject(offline());
-    return this.#session.ask(request, type);
+    return this.#session.ask(type, body);
   };
 
-  /** Tells the relay that a message is on this disk. @param message id, 16 bytes */
-  acknowledge(from: string, message: Buffer): void {
-    if (this.online) this.#session?.acknowledge(from, message);
+  /** What acknowledges on this very connection: a position says nothing on another. */
+  get acknowledge(): (position: number) => void {
+    const session = this.#session;
+    return (position) => session?.acknowledge(position);
   }
 
   #setState(state: ConnectionState): void {
@@ -129,28 +135,25 @@ export class Connection extends EventEmitter<Events> {
       await this.#options.signIn(session.ask);
       if (!session.isOpen) throw offline();
       since = performance.now();
+      this.#attempt = 0;
       this.#trouble = undefined;
       this.#setState('online');
+      for (const { position, envelope } of this.#early.splice(0)) this.emit('deliver', position, envelope);
       await session.closed;
       throw offline();
     } catch (error) {
       session?.end();
-      // Why the relay has closed says more than that it has.
-      const reason = session?.reason ?? '';
-      let failure = isRelayFailure(reason) ? Failure.fromRelay(reason) : Failure.from(error);
+      let failure = closing(session?.reason ?? '') ?? Failure.from(error);
       if (failure.code === 'offline' && since === 0 && this.#running) failure = cutOff();
       isReplaced = failure.code === 'replaced';
       // Only a sign-in can end for good: whoever was signed in may be so again.
-      const final = since === 0 && this.#options.final(failure);
+      const final = since === 0 && this.#options.isFinal(failure);
       if (failure.code !== 'offline') this.#trouble = { failure, final };
       if (this.#running) this.#report(failure);
       if (final) this.#running = false;
     }
     this.#drop();
-    if (since > 0 && performance.now() - since > GOOD_MS) {
-      this.#attempt = 0;
-      this.#lastFailure = undefined;
-    }
+    if (since > 0 && performance.now() - since > GOOD_MS) this.#lastFailure = undefined;
     // Two copies of one profile would go on to replace each other.
     if (isReplaced) this.#attempt = PATIENT_ATTEMPT;
     if (!this.#running) return;
@@ -159,7 +162,8 @@ export class Connection extends EventEmitter<Events> {
 
   async #open(): Promise<Session> {
     const { relays, relayKey } = this.#options;
-    const session = await Session.open(relays, relayKey, this.#ear);
+    this.#early = [];
+    const session = await Session.open(relays, relayKey, this.#listener);
     if (!this.#running) {
       session.end();
       throw offline();
@@ -181,4 +185,10 @@ export class Connection extends EventEmitter<Events> {
     this.#setState('offline');
     session?.leave();
   }
+}
+
+/** Why the relay has closed, which says more than that it has. */
+function closing(reason: string): Failure | undefined {
+  if (!Object.hasOwn(failureCodes, reason)) return undefined;
+  return new RelayFailure({ code: reason, class: failureCodes[reason as keyof typeof failureCodes] });
 }

@@ -1,313 +1,208 @@
-// The people one writes with: their pinned identities, their reception keys, and one's own chain to each.
-import { randomBytes } from 'node:crypto';
-import { sha256 } from '../../protocol/envelope.ts';
+// The people one writes with: their names, their pinned identities, how they were verified, and whether they are wanted.
 import { Failure } from '../../protocol/failures.ts';
-import type { RelayFrame } from '../../protocol/frames.ts';
-import type { Invite } from '../../protocol/invite.ts';
-import { importPublicKey, type PublicKey } from '../../protocol/public-key.ts';
-import type { Database, Row } from './database.ts';
-import { checkIntroduction, type Introduction } from './introduction.ts';
+import type { Invite } from '../../protocol/links.ts';
+import type { Database } from './database.ts';
 
-export type ContactSummary = {
+/** request: somebody who wrote first, and was not accepted yet. */
+export type ContactStatus = 'accepted' | 'request' | 'blocked';
+/** What is wrong with the device list that the relay shows: it has less than is known, or something else. */
+export type ListTrouble = 'rollback' | 'fork';
+
+export type Contact = {
+  /** The key that other tables have; above 0, which is oneself. */
+  contact: number;
   name: string;
-  /** Identity fingerprint, 64 hex digits. */
-  fingerprint: string;
+  /** The pin: fingerprint of the identity key, 32 bytes. */
+  identity: Buffer;
+  /** Its modulus, 384 bytes; null until the relay has shown it. */
+  identityKey: Buffer | null;
+  status: ContactStatus;
   /** How it was verified: by an invite, by comparing; or not yet (trust on first use). */
   verified: 'invite' | 'compared' | null;
   /** When, in milliseconds since 1970. */
   verifiedAt: number | null;
-  /** Another identity that the relay names, 64 hex digits; nothing is sealed to anybody for this contact. */
-  offered: string | null;
+  /** Another identity that the relay shows under this name, 32 bytes; nothing is sealed for the contact. */
+  offered: Buffer | null;
+  /** Another identity that the user has refused, 32 bytes: it isn't offered again. */
+  refused: Buffer | null;
+  held: ListTrouble | null;
+  /** An older device list of this contact isn't taken. */
+  leastVersion: number;
+  /** Messages of a request that were not kept. */
+  dropped: number;
 };
-
-/** Whom an envelope is sealed for. */
-export type Recipient = { name: string; fingerprint: Buffer; receptionKey: PublicKey };
-/** The last place that was used in one's own chain to a contact. */
-export type ChainEnd = { chain: Buffer; sequence: number; previous: Buffer };
-
-type Lookup = (name: string) => Promise<Extract<RelayFrame, { type: 'user' }>>;
-
-/** Pins the identity of whoever an invite is from, as verified; that needs no keys of one's own.
- * @returns the name, unless that is oneself @throws Failure `identity-changed` */
-export function pinInviter(
-  database: Database,
-  inviter: Invite['inviter'],
-  now: () => number,
-): string | undefined {
-  if (!inviter) return undefined;
-  const { name, identity } = inviter;
-  if (database.get('SELECT name FROM account WHERE name = ?', name)) return undefined;
-  const existing = database.get('SELECT fingerprint, verified FROM contacts WHERE name = ?', name);
-  if (!existing) insert(database, { name, fingerprint: identity, identityKey: null, verifiedAt: now() });
-  else if (!(existing['fingerprint'] as Buffer).equals(identity)) throw changed(name);
-  else if (!existing['verified']) {
-    database.run(`UPDATE contacts SET verified = 'invite', verified_at = ? WHERE name = ?`, now(), name);
-  }
-  return name;
-}
 
 type NewContact = {
   name: string;
-  fingerprint: Buffer;
+  identity: Buffer;
   identityKey: Buffer | null;
+  status: ContactStatus;
   /** When an invite has verified it, if one has. */
-  verifiedAt: number | null;
+  verifiedAt?: number | null;
+  leastVersion?: number;
 };
-
-function insert(database: Database, { name, fingerprint, identityKey, verifiedAt }: NewContact): void {
-  database.run(
-    `INSERT INTO contacts (name, fingerprint, identity_key, verified, verified_at, chain, previous)
-     VALUES (?, ?, ?, ?, ?, ?, ?)`,
-    name,
-    fingerprint,
-    identityKey,
-    verifiedAt === null ? null : 'invite',
-    verifiedAt,
-    randomBytes(8),
-    Buffer.alloc(32),
-  );
-}
 
 export class Contacts {
   readonly #database: Database;
-  readonly #lookup: Lookup;
-  readonly #isOnline: () => boolean;
-  readonly #now: () => number;
-  readonly #onChanged: (name: string) => void;
-  /** Looked up on this connection. */
-  readonly #fresh = new Set<string>();
-  readonly #introductions = new Map<string, Promise<Introduction>>();
-  readonly #keys = new Map<string, Promise<PublicKey>>();
 
-  /** @param onChanged is told of a contact that is new, or of whom another identity is named, or no longer */
-  constructor(
-    database: Database,
-    lookup: Lookup,
-    isOnline: () => boolean,
-    now: () => number,
-    onChanged: (name: string) => void,
-  ) {
-    this.#onChanged = onChanged;
+  constructor(database: Database) {
     this.#database = database;
-    this.#lookup = lookup;
-    this.#isOnline = isOnline;
-    this.#now = now;
   }
 
-  list(): ContactSummary[] {
-    return this.#database.all('SELECT * FROM contacts ORDER BY name').map(toSummary);
+  list(): Contact[] {
+    return this.#database.all<Contact>`SELECT * FROM contacts ORDER BY name`;
   }
 
-  get(name: string): ContactSummary | undefined {
-    const row = this.#row(name);
-    return row && toSummary(row);
+  get(contact: number): Contact {
+    return this.#database.get<Contact>`SELECT * FROM contacts WHERE contact = ${contact}`!;
   }
 
-  /** The user has compared the safety number. @param fingerprint of the identity that was compared, 32 bytes
+  byName(name: string): Contact | undefined {
+    return this.#database.get<Contact>`SELECT * FROM contacts WHERE name = ${name}`;
+  }
+
+  /** @throws Failure `command-invalid` if nobody of this name is known */
+  known(name: string): Contact {
+    const contact = this.byName(name);
+    if (!contact) throw new Failure('command-invalid', `There is no conversation with ${name}.`);
+    return contact;
+  }
+
+  byIdentity(identity: Buffer): Contact | undefined {
+    return this.#database.get<Contact>`SELECT * FROM contacts WHERE identity = ${identity}`;
+  }
+
+  /** Pins somebody. @throws Failure `identity-changed` if the name has another identity, or the identity another name */
+  add({ name, identity, identityKey, status, verifiedAt = null, leastVersion = 0 }: NewContact): Contact {
+    if (this.byName(name)) throw identityChanged(name);
+    if (this.byIdentity(identity)) throw oneOfTwoNames(name);
+    const verified = verifiedAt === null ? null : 'invite';
+    const { position } = this.#database.run`
+      INSERT INTO contacts (name, identity, identityKey, status, verified, verifiedAt, leastVersion)
+      VALUES (${name}, ${identity}, ${identityKey}, ${status}, ${verified}, ${verifiedAt}, ${leastVersion})`;
+    return this.get(position);
+  }
+
+  /** Pins whoever an invite is from, as verified. @param self one's own name
+   * @returns the contact, unless that is oneself @throws Failure `identity-changed` */
+  pinInviter(inviter: Invite['inviter'], self: string, now: number): Contact | undefined {
+    if (!inviter || inviter.user === self) return undefined;
+    const { user: name, identity, listVersion } = inviter;
+    const known = this.byName(name);
+    const invited = { name, identity, identityKey: null, status: 'accepted' } as const;
+    if (!known) return this.add({ ...invited, verifiedAt: now, leastVersion: listVersion });
+    if (!known.identity.equals(identity)) throw identityChanged(name);
+    this.#database.run`
+      UPDATE contacts
+      SET verified = coalesce(verified, 'invite'), verifiedAt = coalesce(verifiedAt, ${now}),
+        status = 'accepted', leastVersion = max(leastVersion, ${listVersion})
+      WHERE contact = ${known.contact}`;
+    return this.get(known.contact);
+  }
+
+  /** The relay has shown the key that the pin is the fingerprint of. @param modulus 384 bytes */
+  setIdentityKey(contact: number, modulus: Buffer): void {
+    this.#database.run`UPDATE contacts SET identityKey = ${modulus} WHERE contact = ${contact}`;
+  }
+
+  /** The user has compared the safety number. @param identity the one that was compared, 32 bytes
    * @throws Failure `identity-changed` if the contact's is another by now */
-  markCompared(name: string, fingerprint: Buffer): void {
-    const { changes } = this.#database.run(
-      `UPDATE contacts SET verified = 'compared', verified_at = ? WHERE name = ? AND fingerprint = ?`,
-      this.#now(),
-      name,
-      fingerprint,
-    );
-    if (changes === 0) throw changed(name);
+  markCompared(name: string, identity: Buffer, now: number): void {
+    const { changes } = this.#database.run`
+      UPDATE contacts SET verified = 'compared', verifiedAt = ${now}
+      WHERE name = ${name} AND identity = ${identity}`;
+    if (changes === 0) throw identityChanged(name);
   }
 
-  /** The user takes the identity that the relay names: it becomes the pin, not verified, and a new chain begins.
-   * @param fingerprint the one that was shown, 32 bytes
-   * @throws Failure `identity-changed` if the relay names yet another by now */
-  acceptOffered(name: string, fingerprint: Buffer): void {
-    this.#assertNobodyElses(name, fingerprint);
-    const { changes } = this.#database.run(
-      `UPDATE contacts SET fingerprint = offered, offered = NULL, identity_key = NULL, verified = NULL,
-         verified_at = NULL, key = NULL, key_created = NULL, key_expires = NULL,
-         chain = ?, sequence = 0, previous = ?
-       WHERE name = ? AND offered = ?`,
-      randomBytes(8),
-      Buffer.alloc(32),
-      name,
-      fingerprint,
-    );
-    if (changes === 0) throw changed(name);
-    this.#fresh.delete(name);
+  /** The relay shows another identity under this name. One that the user has refused isn't told again.
+   * @returns whether that is news */
+  offer(contact: number, identity: Buffer): boolean {
+    const { changes } = this.#database.run`
+      UPDATE contacts SET offered = ${identity}
+      WHERE contact = ${contact} AND offered IS NOT ${identity} AND refused IS NOT ${identity}`;
+    return changes > 0;
   }
 
-  /** The user keeps the pinned identity. If the relay goes on to name another, the next look-up says so again.
-   * @param fingerprint the one that was shown, 32 bytes @throws Failure `identity-changed` if it names yet another */
-  refuseOffered(name: string, fingerprint: Buffer): void {
-    const sql = 'UPDATE contacts SET offered = NULL WHERE name = ? AND offered = ?';
-    if (this.#database.run(sql, name, fingerprint).changes === 0) throw changed(name);
-    this.#fresh.delete(name);
+  /** The relay shows the pinned identity again. @returns whether that is news */
+  withdrawOffer(contact: number): boolean {
+    const { changes } = this.#database.run`
+      UPDATE contacts SET offered = NULL, refused = NULL
+      WHERE contact = ${contact} AND (offered IS NOT NULL OR refused IS NOT NULL)`;
+    return changes > 0;
   }
 
-  /** When the contact's present reception key was made, if it is this one. @param fingerprint 32 bytes */
-  keyCreated(name: string, fingerprint: Buffer): number | null {
-    const row = this.#row(name);
-    if (!row?.['key'] || !sha256(row['key'] as Buffer).equals(fingerprint)) return null;
-    return row['key_created'] as number;
+  /** The user takes the identity that the relay shows, or one that was refused before: it becomes the pin, not
+   * verified.
+   * @param identity the one that was shown, 32 bytes
+   * @throws Failure `identity-changed` if the relay shows yet another by now */
+  acceptOffered(name: string, identity: Buffer): Contact {
+    const other = this.byIdentity(identity);
+    if (other && other.name !== name) throw oneOfTwoNames(name);
+    const { changes } = this.#database.run`
+      UPDATE contacts
+      SET identity = ${identity}, identityKey = NULL, offered = NULL, refused = NULL, held = NULL,
+        verified = NULL, verifiedAt = NULL, leastVersion = 0, status = 'accepted'
+      WHERE name = ${name} AND (offered = ${identity} OR refused = ${identity})`;
+    if (changes === 0) throw identityChanged(name);
+    return this.byName(name)!;
   }
 
-  /** The pinned identity key. @throws Failure as forSending does, if the contact is new */
-  async identity(name: string): Promise<PublicKey> {
-    if (!this.#row(name)?.['identity_key']) await this.#refresh(name);
-    return this.#import(this.#row(name)!['identity_key'] as Buffer);
+  /** The user keeps the pinned identity. @param identity the other one that was shown, 32 bytes
+   * @throws Failure `identity-changed` if the relay shows yet another by now */
+  refuseOffered(name: string, identity: Buffer): void {
+    const { changes } = this.#database.run`
+      UPDATE contacts SET refused = offered, offered = NULL WHERE name = ${name} AND offered = ${identity}`;
+    if (changes === 0) throw identityChanged(name);
   }
 
-  /** Whom to seal to. Asks the relay once a connection; offline, what is known will do until it expires.
-   * @param anew asks in any case: what is known has turned out to be old
-   * @throws Failure `unknown-user`, `identity-changed`, `identity-invalid`, `reception-key-...`, `offline` */
-  async forSending(name: string, anew = false): Promise<Recipient> {
-    if (anew) await this.#refresh(name);
-    else if (this.#isOnline() && !this.#fresh.has(name)) await this.#refreshIfPossible(name);
-    const row = this.#row(name);
-    if (row?.['offered']) throw changed(name);
-    if (!row?.['key']) {
-      throw new Failure(
-        'offline',
-        `There is no connection to the relay, and ${name} is not known yet. Try later.`,
-      );
-    }
-    if ((row['key_expires'] as number) <= this.#now()) {
-      throw new Failure(
-        'reception-key-expired',
-        `${name} hasn't been online for over 30 days, and their key has expired. Write when they are back.`,
-      );
-    }
-    const receptionKey = await this.#import(row['key'] as Buffer);
-    return { name, fingerprint: row['fingerprint'] as Buffer, receptionKey };
+  /** Whether the user has refused this identity for a contact. */
+  hasRefused(contact: number, identity: Buffer): boolean {
+    const refused = this.#database.get`
+      SELECT 1 FROM contacts WHERE contact = ${contact} AND refused = ${identity}`;
+    return refused !== undefined;
   }
 
-  /** Who an incoming envelope claims to be from: the pinned identity, or a stranger's introduction, which is to be
-   * adopted once the envelope is authentic. @throws Failure */
-  async forReceiving(name: string): Promise<{ identity: PublicKey; stranger?: Introduction }> {
-    const row = this.#row(name);
-    if (row?.['identity_key']) return { identity: await this.#import(row['identity_key'] as Buffer) };
-    if (row) return { identity: await this.identity(name) };
-    const stranger = await this.#introduce(name);
-    return { identity: stranger.identity, stranger };
+  /** The relay shows a device list that doesn't go on from the known one, or shows the known one again (null).
+   * @returns whether that is news */
+  hold(contact: number, held: ListTrouble | null): boolean {
+    const { changes } = this.#database.run`
+      UPDATE contacts SET held = ${held} WHERE contact = ${contact} AND held IS NOT ${held}`;
+    return changes > 0;
   }
 
-  /** Pins a stranger, or takes a known contact's newer reception key. Within a transaction or alone.
-   * @throws Failure `identity-changed`, `reception-key-older` */
-  adopt({ name, identity, receptionKey }: Introduction): void {
-    const row = this.#row(name);
-    if (!row) {
-      this.#assertNobodyElses(name, identity.fingerprint);
-      const { fingerprint, spki } = identity;
-      insert(this.#database, { name, fingerprint, identityKey: spki, verifiedAt: null });
-    } else if (!(row['fingerprint'] as Buffer).equals(identity.fingerprint)) {
-      this.#database.run('UPDATE contacts SET offered = ? WHERE name = ?', identity.fingerprint, name);
-      this.#onChanged(name);
-      throw changed(name);
-    }
-    const older = row?.['key'] && (row['key_created'] as number) > receptionKey.created;
-    if (older) {
-      throw new Failure(
-        'reception-key-older',
-        `The relay offers an old key of ${name}. Nothing was sealed to it.`,
-      );
-    }
-    this.#database.run(
-      `UPDATE contacts SET offered = NULL, identity_key = ?, key = ?, key_created = ?, key_expires = ?
-       WHERE name = ?`,
-      identity.spki,
-      receptionKey.key,
-      receptionKey.created,
-      receptionKey.expires,
-      name,
-    );
-    if (!row || row['offered']) this.#onChanged(name);
+  /** The user takes the device list that the relay shows: the contact is not verified any more. */
+  acceptList(contact: number): void {
+    this.#database.run`
+      UPDATE contacts SET held = NULL, verified = NULL, verifiedAt = NULL, leastVersion = 0
+      WHERE contact = ${contact}`;
   }
 
-  /** Before a new connection's first look-up, nothing is fresh. */
-  stale(): void {
-    this.#fresh.clear();
+  /** A signed header has named this version of the contact's device list. */
+  sawVersion(contact: number, version: number): void {
+    this.#database.run`
+      UPDATE contacts SET leastVersion = max(leastVersion, ${version}) WHERE contact = ${contact}`;
   }
 
-  chainEnd(name: string): ChainEnd {
-    const row = this.#row(name)!;
-    return {
-      chain: row['chain'] as Buffer,
-      sequence: row['sequence'] as number,
-      previous: row['previous'] as Buffer,
-    };
+  setStatus(contact: number, status: ContactStatus): void {
+    this.#database.run`UPDATE contacts SET status = ${status}, dropped = 0 WHERE contact = ${contact}`;
   }
 
-  /** @param previous SHA-256 of the envelope that takes this place, 32 bytes */
-  advanceChain(name: string, sequence: number, previous: Buffer): void {
-    this.#database.run(
-      'UPDATE contacts SET sequence = ?, previous = ? WHERE name = ?',
-      sequence,
-      previous,
-      name,
-    );
-  }
-
-  #row(name: string): Row | undefined {
-    return this.#database.get('SELECT * FROM contacts WHERE name = ?', name);
-  }
-
-  #assertNobodyElses(name: string, fingerprint: Buffer): void {
-    const other = this.#database.get(
-      'SELECT name FROM contacts WHERE fingerprint = ? AND name != ?',
-      fingerprint,
-      name,
-    );
-    if (!other) return;
-    throw new Failure('identity-invalid', `The relay shows one person under two names, ${name} being one.`);
-  }
-
-  /** A connection that is dying must not keep a message from the outbox. */
-  async #refreshIfPossible(name: string): Promise<void> {
-    try {
-      await this.#refresh(name);
-    } catch (error) {
-      const isLost = ['offline', 'timeout'].includes(Failure.from(error).code);
-      if (!isLost || !this.#row(name)?.['key']) throw error;
-    }
-  }
-
-  async #refresh(name: string): Promise<void> {
-    const introduction = await this.#introduce(name);
-    this.adopt(introduction);
-    this.#fresh.add(name);
-  }
-
-  /** Asks the relay and checks its answer; several at once share one question. */
-  #introduce(name: string): Promise<Introduction> {
-    const asked = this.#introductions.get(name);
-    if (asked) return asked;
-    const introduction = this.#lookup(name)
-      .then((frame) => checkIntroduction(name, frame, this.#now()))
-      .finally(() => this.#introductions.delete(name));
-    this.#introductions.set(name, introduction);
-    return introduction;
-  }
-
-  #import(spki: Buffer): Promise<PublicKey> {
-    const name = spki.toString('base64');
-    let key = this.#keys.get(name);
-    if (!key) {
-      key = importPublicKey(spki);
-      this.#keys.set(name, key);
-    }
-    return key;
+  /** One more message of a request that isn't kept. */
+  countDropped(contact: number): void {
+    this.#database.run`UPDATE contacts SET dropped = dropped + 1 WHERE contact = ${contact}`;
   }
 }
 
-const toSummary = (row: Row): ContactSummary => ({
-  name: row['name'] as string,
-  fingerprint: (row['fingerprint'] as Buffer).toString('hex'),
-  verified: row['verified'] as ContactSummary['verified'],
-  verifiedAt: row['verified_at'] as number | null,
-  offered: (row['offered'] as Buffer | null)?.toString('hex') ?? null,
-});
+/** Whether something may be sealed for a contact without the user's asking: not before it is accepted, nor while the relay
+ * shows another identity or device list. */
+export const mayBeTold = ({ status, offered, held }: Contact): boolean =>
+  status === 'accepted' && !offered && !held;
 
-const changed = (name: string): Failure =>
+export const identityChanged = (name: string): Failure =>
   new Failure(
     'identity-changed',
-    `The relay names another identity for ${name} than the one you know. Nothing was sealed to it. ` +
-      `Ask ${name} in person before you go on: somebody may be posing as them.`,
+    `The safety number of ${name} has changed: the relay shows another identity. Nothing was sent to it. ` +
+      `Ask ${name} in person before you accept it: someone may be intercepting your messages.`,
   );
+export const oneOfTwoNames = (name: string): Failure =>
+  new Failure('identity-invalid', `The relay shows one person under two names; one of them is ${name}.`);

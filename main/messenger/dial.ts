@@ -4,9 +4,9 @@ import { once } from 'node:events';
 import { isIP } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connect, type TLSSocket } from 'node:tls';
-import { sha256 } from '../../protocol/envelope.ts';
 import { Failure } from '../../protocol/failures.ts';
-import { splitAddress } from '../../protocol/invite.ts';
+import { sha256 } from '../../protocol/key.ts';
+import { splitAddress } from '../../protocol/links.ts';
 
 /** For all addresses together. Time enough for a second name server, when the first is dead. */
 const LIMIT_MS = 7000;

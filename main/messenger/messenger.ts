@@ -1,24 +1,34 @@
 // The messenger: where account, connection, contacts, messages, what goes out and what comes in meet.
 import { EventEmitter } from 'node:events';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
 import { Failure } from '../../protocol/failures.ts';
-import { USER_NAME_PATTERN, USER_NAME_RULE } from '../../protocol/fields.ts';
-import { encodeInvite } from '../../protocol/invite.ts';
-import { safetyNumber } from '../../protocol/safety-number.ts';
-import { type Account, type Joining, loadAccount, markRegistered, type Progress, settle } from './account.ts';
-import { Connection, type ConnectionState, type Trouble } from './connection.ts';
-import { type ContactSummary, Contacts, pinInviter } from './contacts.ts';
-import { Conversations } from './conversations.ts';
+import { USER_NAME_PATTERN, USER_NAME_RULE } from '../../protocol/user-name.ts';
+import { versionOf } from '../../protocol/devices.ts';
+import { encodeInvite } from '../../protocol/links.ts';
 import { Database } from './database.ts';
-import { Dispatch } from './dispatch.ts';
 import { type Keychain, systemKeychain } from './keychain.ts';
+import { type Account, type Joining, loadAccount, type Progress, SignIns, writeJoining } from './account.ts';
+import { Chains } from './chains.ts';
+import { Connection, type ConnectionState, type Trouble } from './connection.ts';
+import { type Contact, Contacts } from './contacts.ts';
+import { Conversations } from './conversations.ts';
+import { Deliveries } from './deliveries.ts';
+import { Devices, SELF } from './devices.ts';
+import { Directory } from './directory.ts';
+import { Envelopes } from './envelopes.ts';
 import { type MessageRow, Messages, type OpenedMessage } from './messages.ts';
-import { Notices } from './notices.ts';
 import { Outbox } from './outbox.ts';
-import { ReceptionKeys } from './reception-keys.ts';
-import { type IncomingText, Reception } from './reception.ts';
-import type { Ask } from './session.ts';
-import { logIn, register } from './sign-in.ts';
+import { Overview } from './overview.ts';
+import { Owed } from './owed.ts';
+import { Prekeys } from './prekeys.ts';
+import { Presence } from './presence.ts';
+import { PublicKeys } from './public-keys.ts';
+import { type IncomingText, Receiving } from './receiving.ts';
+import { Sealer } from './sealer.ts';
+import { Senders } from './senders.ts';
+import { Sending } from './sending.ts';
+import { Telling } from './telling.ts';
+import { Trust } from './trust.ts';
 
 export type MessengerOptions = {
   /** The profile's folder. */
@@ -36,11 +46,11 @@ type Events = {
   /** The relay knows this account; told once, and at once for a profile that was registered before. */
   ready: [];
   connection: [ConnectionState];
-  /** A message that is new or has changed. */
-  messageChanged: [MessageRow];
-  /** Something else about a conversation has changed: a new one, its draft, the contact's verification. */
+  /** A message that is new or has changed, with its contact's name. */
+  messageChanged: [contact: string, MessageRow];
+  /** Something else about a conversation has changed: a new one, its draft, the contact's standing. */
   conversationChanged: [contact: string];
-  /** A text that has just come in, with its plain text. */
+  /** A text that has just come in. */
   message: [IncomingText];
   /** What went wrong without having been asked for. */
   failure: [Failure];
@@ -50,23 +60,38 @@ type Events = {
 
 /** How often expired keys are looked for, and the age of the newest is checked. */
 const UPKEEP_MS = 60 * 60 * 1000;
-/** Trying again by itself makes no sense: the user has to choose. */
-const FINAL = ['name-taken', 'identity-taken', 'login-refused'];
+/** Trying again automatically makes no sense: the user has to choose. */
+const FINAL = [
+  'name-taken',
+  'identity-taken',
+  'login-refused',
+  'registration-closed',
+  'token-refused',
+  'profile-copied',
+];
 
 export class Messenger extends EventEmitter<Events> {
+  /** What the user decides about contacts. */
+  readonly trust: Trust;
   /** What there is to show. */
-  readonly conversations: Conversations;
+  readonly overview: Overview;
   readonly #database: Database;
   readonly #account: Account;
   readonly #now: () => number;
   readonly #connection: Connection;
   readonly #contacts: Contacts;
+  readonly #conversations: Conversations;
   readonly #messages: Messages;
-  readonly #notices: Notices;
-  readonly #receptionKeys: ReceptionKeys;
+  readonly #owed: Owed;
+  readonly #envelopes: Envelopes;
+  readonly #prekeys: Prekeys;
+  readonly #directory: Directory;
+  readonly #sealer: Sealer;
   readonly #outbox: Outbox;
-  readonly #dispatch: Dispatch;
-  readonly #reception: Reception;
+  readonly #sending: Sending;
+  readonly #telling: Telling;
+  readonly #receiving: Receiving;
+  readonly #presence: Presence;
   #upkeep: NodeJS.Timeout | undefined;
   #closing: Promise<void> | undefined;
 
@@ -82,12 +107,12 @@ export class Messenger extends EventEmitter<Events> {
     } = options;
     const database = new Database(directory);
     try {
-      const invite = settle(database, joining);
+      const { name, invite } = writeJoining(database, joining);
       // Before the keys, which may have to wait for a keychain: the invite may not be seen again.
-      pinInviter(database, invite?.inviter, now);
+      new Contacts(database).pinInviter(invite?.inviter, name, now());
       const account = await loadAccount(database, keychain, onProgress);
       const messenger = new Messenger(database, account, now);
-      if (await messenger.#receptionKeys.rotate()) onProgress({ step: 4, of: 4 });
+      if (await messenger.#prekeys.rotate()) onProgress({ step: 4, of: 4 });
       return messenger;
     } catch (error) {
       database.close();
@@ -100,60 +125,108 @@ export class Messenger extends EventEmitter<Events> {
     this.#database = database;
     this.#account = account;
     this.#now = now;
-    const { relays, relayKey } = account;
+    const { relays, relayKey, identity, storage } = account;
     this.#connection = new Connection({
       relays,
       relayKey,
-      signIn: (ask) => this.#signIn(ask),
-      final: ({ code }) => FINAL.includes(code),
+      signIn: (ask) => this.#presence.signIn(ask),
+      isFinal: ({ code }) => FINAL.includes(code),
     });
     const { ask } = this.#connection;
-    const announce = (row: MessageRow): boolean => this.emit('messageChanged', row);
+    const announce = (row: MessageRow): void => this.#announce(row);
     const report = (failure: Failure): boolean => this.emit('failure', failure);
-    this.#contacts = new Contacts(
-      database,
-      (user) => ask({ type: 'lookup', user }, 'user'),
-      () => this.#connection.online,
-      now,
-      (name) => {
-        this.#messages.touch();
-        this.emit('conversationChanged', name);
-      },
-    );
-    this.#messages = new Messages(database, account.storage);
-    this.#notices = new Notices(database, now);
-    this.#receptionKeys = new ReceptionKeys(database, account, now);
-    this.#outbox = new Outbox(database, ask, {
-      accepted: (contact, id) => this.#advance(contact, id, 'sent'),
-      refused: (contact, id, failure) => {
-        this.#advance(contact, id, 'failed');
+    const announceContact = (contact: number): void => this.#announceContact(contact);
+    const isOnline = (): boolean => this.#connection.online;
+
+    const contacts = (this.#contacts = new Contacts(database));
+    const devices = new Devices(database);
+    const deliveries = new Deliveries(database);
+    const messages = (this.#messages = new Messages(database, deliveries, storage));
+    const conversations = (this.#conversations = new Conversations(database, identity, storage));
+    const owed = (this.#owed = new Owed(database));
+    const envelopes = (this.#envelopes = new Envelopes(database));
+    const prekeys = (this.#prekeys = new Prekeys(database, account, now));
+    const keys = new PublicKeys();
+    const onChanged = ({ contact }: Contact): void => announceContact(contact);
+    const onOtherDevices = (contact: number): void => {
+      const { conversation } = conversations.withContact(contact, contacts.get(contact).identity);
+      announce(messages.countNotice(conversation, 'devices', now()));
+    };
+    const directory = (this.#directory = new Directory({
+      ...{ account, contacts, devices, ask, now, onChanged, onOtherDevices },
+    }));
+    const sealer = (this.#sealer = new Sealer({
+      ...{ database, account, contacts, devices, directory, envelopes, keys, now },
+      onPosted: () => this.#outbox.send(),
+    }));
+    const sending = (this.#sending = new Sending({
+      ...{ account, contacts, conversations, messages, deliveries, envelopes, directory, sealer, isOnline },
+      ...{ announce, report },
+    }));
+    this.#telling = new Telling({ contacts, directory, owed, sealer, sending, now });
+    const onSettled = (
+      settled: { hash: Buffer; message: number | null; contact: number; device: number }[],
+      to: 'sent' | 'failed',
+    ): void => {
+      const rows = database.transaction(() =>
+        settled.flatMap(({ hash, message, contact, device }) => {
+          if (!envelopes.remove(hash) || message === null) return [];
+          return deliveries.advance(message, contact, device, to) ? [messages.changed(message)] : [];
+        }),
+      );
+      rows.forEach(announce);
+    };
+    this.#outbox = new Outbox(envelopes, ask, {
+      onAccepted: (accepted) => onSettled(accepted, 'sent'),
+      onRefused: (envelope, failure) => {
+        onSettled([envelope], 'failed');
         report(failure);
       },
-      paused: (_whom, failure) => failure.code !== 'envelope-waiting' && report(failure),
-      failed: report,
+      onOutdated: (envelope) => sending.redirect(envelope),
+      onFailure: report,
     });
-    const parts = {
-      database,
-      account,
-      contacts: this.#contacts,
-      messages: this.#messages,
-      notices: this.#notices,
-      now,
-      announce,
-      report,
-    };
-    this.#dispatch = new Dispatch({ ...parts, outbox: this.#outbox });
-    this.#reception = new Reception({
-      ...parts,
-      receptionKeys: this.#receptionKeys,
-      dispatch: this.#dispatch,
-      acknowledge: (from, id) => this.#connection.acknowledge(from, id),
+    const chains = new Chains(database, messages, now);
+    const senders = new Senders({ account, contacts, devices, directory, announceContact });
+    this.#receiving = new Receiving({
+      ...{ database, account, chains, prekeys, senders, keys, now, announce, announceContact, report },
+      model: { contacts, conversations, messages, deliveries, envelopes, owed, identity },
       redeliver: () => this.#connection.restart(),
       setReading: (reading) => this.#connection.setReading(reading),
       announceText: (text) => this.emit('message', text),
+      onTaken: (contact, due) => {
+        this.#telling.gather(contact);
+        if (due) sending.inBackground(() => sending.sealDue(contact));
+      },
     });
-    this.#connection.on('deliver', (from, envelope) => this.#reception.take(from, envelope));
-    this.conversations = new Conversations(parts);
+    this.trust = new Trust({
+      ...{ database, account, contacts, conversations, devices, directory, envelopes, messages, owed, now },
+      ...{ announceContact, redeliver: () => this.#connection.restart() },
+      gather: (contact) => this.#telling.gather(contact),
+    });
+    this.overview = new Overview({ contacts, conversations, devices, envelopes, messages, prekeys });
+    this.#presence = new Presence({
+      ...{
+        database,
+        account,
+        devices,
+        directory,
+        envelopes,
+        owed,
+        prekeys,
+        sending,
+        ask,
+        isOnline,
+        now,
+        report,
+      },
+      signIns: new SignIns(database),
+      telling: this.#telling,
+      onRegistered: () => this.emit('ready'),
+    });
+    this.#connection.on('deliver', (position, envelope) => {
+      const { acknowledge } = this.#connection;
+      this.#receiving.take(envelope, () => acknowledge(position));
+    });
     this.#connection.on('failure', report);
     this.#connection.on('state', (state) => this.#onState(state));
   }
@@ -162,9 +235,9 @@ export class Messenger extends EventEmitter<Events> {
     return this.#account.name;
   }
 
-  /** Identity fingerprint, 64 hex digits. */
+  /** One's own identity, 64 hex digits. */
   get fingerprint(): string {
-    return this.#account.identity.publicKey.fingerprint.toString('hex');
+    return this.#account.identity.toString('hex');
   }
 
   /** Where the relay is (host:port), and SHA-256 of its TLS public key in hex. */
@@ -172,37 +245,8 @@ export class Messenger extends EventEmitter<Events> {
     return { addresses: this.#account.relays, key: this.#account.relayKey.toString('hex') };
   }
 
-  /** The connection's state. */
   get state(): ConnectionState {
     return this.#connection.state;
-  }
-
-  /** What others join this relay with: where it is, and who invites them. @param relays host:port, where it is known
-   * better than from the invite that this profile has joined with */
-  invite(relays = this.#account.relays): string {
-    const { relayKey, name, identity } = this.#account;
-    const inviter = { name, identity: identity.publicKey.fingerprint };
-    return encodeInvite({ relays, key: relayKey, inviter });
-  }
-
-  /** Takes an invite to the relay that this profile is on: where that is by now, and the inviter as verified.
-   * @returns who invites @throws Failure `invite-invalid`, `profile-differs`, `identity-changed` */
-  acceptInvite(link: string): string | undefined {
-    const invite = settle(this.#database, { invite: link })!;
-    const inviter = pinInviter(this.#database, invite.inviter, this.#now);
-    if (inviter !== undefined) {
-      this.#messages.touch();
-      this.emit('conversationChanged', inviter);
-    }
-    this.#account.relays = invite.relays;
-    this.lookAt(invite.relays);
-    return inviter;
-  }
-
-  /** Looks for the relay at these addresses (host:port) from now on, until this profile is opened again. */
-  lookAt(relays: string[]): void {
-    this.#connection.lookAt(relays);
-    this.#connection.hurry();
   }
 
   /** Whether the relay has ever bound the name to this identity. */
@@ -215,122 +259,109 @@ export class Messenger extends EventEmitter<Events> {
     return this.#connection.trouble;
   }
 
-  /** Connects now, rather than when the next attempt is due. */
-  reconnect(): void {
-    this.#connection.hurry();
+  /** What others join this relay with: where it is, and who invites them. @param relays host:port, where it is known
+   * better than from the invite that this profile has joined with */
+  invite(relays = this.#account.relays): string {
+    const { relayKey, name: user, identity } = this.#account;
+    const listVersion = versionOf(this.#directory.ownList());
+    return encodeInvite({ relays, relayKey, inviter: { user, identity, listVersion } });
   }
 
-  /** Connects, and from then on keeps the connection by itself. */
+  /** Takes an invite to the relay that this profile is on: where that is by now, and the inviter as verified.
+   * @returns who invites @throws Failure `invite-invalid`, `profile-differs`, `identity-changed` */
+  acceptInvite(link: string): string | undefined {
+    const { invite } = writeJoining(this.#database, { invite: link });
+    const inviter = this.#contacts.pinInviter(invite!.inviter, this.name, this.#now());
+    if (inviter) this.#announceContact(inviter.contact);
+    this.#account.relays = invite!.relays;
+    this.setAddresses(invite!.relays);
+    return inviter?.name;
+  }
+
+  /** Looks for the relay at these addresses (host:port) from now on, until this profile is opened again. */
+  setAddresses(relays: string[]): void {
+    this.#connection.setAddresses(relays);
+    this.#connection.reconnectNow();
+  }
+
+  /** Connects now, instead of when the next attempt is due. */
+  reconnectNow(): void {
+    this.#connection.reconnectNow();
+  }
+
+  /** Connects, and from then on keeps the connection automatically. */
   start(): void {
     if (this.#account.registered) this.emit('ready');
     this.#connection.start();
-    this.#upkeep ??= setInterval(() => void this.upkeep(), UPKEEP_MS);
+    this.#upkeep ??= setInterval(() => void this.#presence.upkeep(), UPKEEP_MS);
+  }
+
+  /** Goes on with this copy of the profile, after `profile-copied`: with new keys and new chains. */
+  async continueHere(): Promise<void> {
+    await this.#presence.continueHere();
+    this.#connection.start();
   }
 
   /** Seals a text and puts it into the outbox. @returns its row, once that is on the disk
-   * @throws Failure `name-invalid`, `text-empty`, `text-too-long`, `unknown-user`, `identity-changed`,
-   *   `reception-key-...`, `offline`, `disk-full` */
+   * @throws Failure `name-invalid`, `text-empty`, `text-too-long`, `unknown-user`, `identity-changed`, `list-changed`,
+   *   `offline`, `disk-full` */
   async send(to: string, text: string): Promise<MessageRow> {
     this.#assertOther(to);
-    return this.#dispatch.sendText(to, text);
+    return this.#sending.sendText(to, text);
   }
 
-  /** Sends a failed message again. @param id 32 hex digits
+  /** Sends a failed message again. @param id 64 hex digits
    * @throws Failure `command-invalid` if it hasn't failed, and those of send() */
-  retry(contact: string, id: string): Promise<void> {
-    return this.#dispatch.retry(contact, Buffer.from(id, 'hex'));
+  retry(id: string): Promise<void> {
+    return this.#sending.retry(Buffer.from(id, 'hex'));
   }
 
-  /** Begins a conversation with somebody whom the relay knows. @throws Failure `name-invalid`, `unknown-user`,
-   *   `identity-...`, `reception-key-invalid`, `offline` */
-  async meet(contact: string): Promise<void> {
-    this.#assertOther(contact);
-    await this.#contacts.identity(contact);
-    this.emit('conversationChanged', contact);
+  /** Begins a conversation with somebody whom the relay knows.
+   * @throws Failure `name-invalid`, `unknown-user`, `identity-...`, `offline` */
+  async startConversation(name: string): Promise<void> {
+    this.#assertOther(name);
+    const { contact } = await this.#directory.meet(name);
+    this.#announceContact(contact);
   }
 
   /** Keeps what was begun to be written to a contact. */
-  async saveDraft(contact: string, text: string): Promise<void> {
-    await this.conversations.saveDraft(contact, text);
-    this.emit('conversationChanged', contact);
+  async saveDraft(name: string, text: string): Promise<void> {
+    const { contact } = this.trust.known(name);
+    await this.#conversations.saveDraft(this.trust.conversationOf(name), text);
+    this.#announceContact(contact);
   }
 
-  /** The user has compared the safety number. @param fingerprint of the identity it was made of, 64 hex digits
-   * @throws Failure `identity-changed` */
-  markCompared(contact: string, fingerprint: string): void {
-    this.#contacts.markCompared(contact, Buffer.from(fingerprint, 'hex'));
-    this.#messages.touch();
-    this.emit('conversationChanged', contact);
-  }
-
-  /** The user takes the other identity that the relay names. @param fingerprint the one shown, 64 hex digits
-   * @throws Failure `identity-changed` */
-  acceptIdentity(contact: string, fingerprint: string): void {
-    this.#contacts.acceptOffered(contact, Buffer.from(fingerprint, 'hex'));
-    this.#messages.touch();
-    this.emit('conversationChanged', contact);
-  }
-
-  /** The user keeps the identity that is pinned. @param fingerprint the other one that was shown, 64 hex digits
-   * @throws Failure `identity-changed` */
-  refuseIdentity(contact: string, fingerprint: string): void {
-    this.#contacts.refuseOffered(contact, Buffer.from(fingerprint, 'hex'));
-    this.#messages.touch();
-    this.emit('conversationChanged', contact);
+  /** What was begun to be written, or the empty text. */
+  draft(name: string): Promise<string> {
+    return this.#conversations.draft(this.trust.conversationOf(name));
   }
 
   /** Marks what a contact wrote as read, and tells the contact. @param upTo the last message's position */
-  markRead(contact: string, upTo = Number.MAX_SAFE_INTEGER): void {
+  markRead(name: string, upTo = Number.MAX_SAFE_INTEGER): void {
+    const { contact, status } = this.trust.known(name);
+    const conversation = this.trust.conversationOf(name);
     const rows = this.#database.transaction(() => {
-      const read = this.#messages.markRead(contact, upTo);
-      for (const { id } of read) this.#notices.owe(contact, Buffer.from(id, 'hex'), 'read');
+      const read = this.#messages.markRead(conversation, upTo);
+      for (const { row, ...author } of read) this.#owed.add(author, Buffer.from(row.id, 'hex'), 'read');
       return read;
     });
-    for (const row of rows) this.emit('messageChanged', row);
-    if (rows.length > 0) this.#dispatch.gather(contact);
+    for (const { row } of rows) this.#announce(row);
+    if (rows.length > 0 && status === 'accepted') this.#telling.gather(contact);
   }
 
   /** The newest messages with a contact, oldest first. */
-  history(contact: string, limit: number): Promise<OpenedMessage[]> {
-    return this.#messages.history(contact, limit);
+  history(name: string, limit: number): Promise<OpenedMessage[]> {
+    return this.#messages.history(this.trust.conversationOf(name), limit);
   }
 
-  contacts(): ContactSummary[] {
+  contacts(): Contact[] {
     return this.#contacts.list();
-  }
-
-  /** The safety number with a contact: 60 digits. @throws Failure `offline`, `unknown-user`, ... if it is new */
-  async safetyNumber(contact: string): Promise<string> {
-    this.#assertOther(contact);
-    const { spki } = await this.#contacts.identity(contact);
-    return safetyNumber(
-      { user: this.name, spki: this.#account.identity.publicKey.spki },
-      { user: contact, spki },
-    );
-  }
-
-  /** Destroys expired reception keys; makes and publishes a new one when it is time. Done by itself on each
-   * connection and each hour. */
-  async upkeep(): Promise<void> {
-    try {
-      this.#notices.forgetOld();
-      // Only when the relay has agreed with this clock: what a wrong one destroys is gone.
-      if (this.#connection.online) this.#receptionKeys.destroyExpired();
-      await this.#receptionKeys.rotate();
-      const receptionKey = this.#receptionKeys.unpublished();
-      if (!receptionKey || !this.#connection.online) return;
-      await this.#connection.ask({ type: 'publish', receptionKey }, 'done');
-      this.#receptionKeys.markPublished(receptionKey);
-    } catch (error) {
-      const failure = Failure.from(error);
-      if (!this.#closing && failure.code !== 'offline') this.emit('failure', failure);
-    }
   }
 
   /** Waits until everything has left for the relay. @param timeout milliseconds @returns whether it has */
   async drained(timeout: number): Promise<boolean> {
     const end = performance.now() + timeout;
-    while (!this.#dispatch.idle || !this.#outbox.empty) {
+    while (!this.#sealer.isIdle || !this.#telling.isIdle || !this.#envelopes.isOutboxEmpty) {
       if (performance.now() >= end) return false;
       await delay(20);
     }
@@ -345,49 +376,41 @@ export class Messenger extends EventEmitter<Events> {
 
   async #close(): Promise<void> {
     this.emit('closed');
+    this.#presence.close();
     clearInterval(this.#upkeep);
-    await this.#reception.close();
+    await this.#receiving.close();
     // First: whatever waits for an answer of the relay needn't wait any longer.
     this.#connection.stop();
-    await Promise.all([this.#dispatch.close(), this.conversations.close()]);
+    this.#telling.close();
+    await Promise.all([this.#sealer.close(), this.#conversations.close()]);
     this.#outbox.setOnline(false);
+    // What the relay had accepted is removed from the outbox in the next turn.
+    await turn();
     this.#database.close();
+  }
+
+  #announce(row: MessageRow): void {
+    const contact = this.#conversations.contactOf(row.conversation);
+    if (contact !== SELF) this.emit('messageChanged', this.#contacts.get(contact).name, row);
+  }
+
+  #announceContact(contact: number): void {
+    if (contact === SELF) return;
+    this.#messages.touch();
+    this.emit('conversationChanged', this.#contacts.get(contact).name);
   }
 
   #assertOther(name: string): void {
     if (!USER_NAME_PATTERN.test(name)) throw new Failure('name-invalid', USER_NAME_RULE);
-    if (name === this.name) throw new Failure('name-invalid', 'That is your own name. Name somebody else.');
-  }
-
-  #advance(contact: string, id: Buffer, state: 'sent' | 'failed'): void {
-    const row = this.#messages.advance(contact, id, state);
-    if (row) this.emit('messageChanged', row);
+    if (name === this.name) throw new Failure('name-invalid', 'That is your own name. Enter somebody else.');
   }
 
   #onState(state: ConnectionState): void {
     const online = state === 'online';
-    this.#contacts.stale();
+    this.#directory.forgetFresh();
     this.emit('connection', state);
     this.#outbox.setOnline(online);
     if (!online) return;
-    this.#dispatch.catchUp();
-    void this.upkeep();
-  }
-
-  /** Logs in; registers if the relay doesn't know this user: the first time, or after it was set up anew. */
-  async #signIn(ask: Ask): Promise<void> {
-    if (this.#account.registered) {
-      try {
-        return await logIn(ask, this.#account, this.#now());
-      } catch (error) {
-        if (Failure.from(error).code !== 'unknown-user') throw error;
-      }
-    }
-    const wasRegistered = this.#account.registered;
-    const receptionKey = this.#receptionKeys.current()!;
-    await register(ask, this.#account, this.#now(), receptionKey);
-    this.#receptionKeys.markPublished(receptionKey);
-    markRegistered(this.#database, this.#account);
-    if (!wasRegistered) this.emit('ready');
+    this.#sending.inBackground(() => this.#presence.catchUp());
   }
 }

@@ -1,48 +1,45 @@
-// Envelopes on their way to the relay: kept on disk until it has accepted them, sent in order, a window at a time.
+// Sends what is in the outbox: in order, a window at a time, until the relay has accepted it.
 import { Failure } from '../../protocol/failures.ts';
+import type { Envelopes, Queued } from './envelopes.ts';
+import { classOf } from './relay-failure.ts';
 import type { Ask } from './session.ts';
-import type { Database } from './database.ts';
 
 /** Requests that may be unanswered at once. */
 const WINDOW = 64;
-/** How long to wait after a failure that passes by itself: a full mailbox, or a relay that can't store. */
+/** How long to wait after a failure that passes: a full mailbox, or a relay that can't store. */
 const PAUSE_MS = 20_000;
+/** Failures of the relay itself, not of one mailbox. */
+const OF_THE_RELAY = ['relay-full', 'busy'];
 
-export type OutboxEvents = {
-  accepted(contact: string, id: Buffer): void;
-  refused(contact: string, id: Buffer, failure: Failure): void;
-  /** Something else went wrong; the envelope stays. */
-  failed(failure: Failure): void;
-  /** The relay can't take anything for the moment, or nothing for this contact; told once a pause. */
-  paused(whom: string, failure: Failure): void;
+export type OutboxListener = {
+  /** They are on a disk of the relay or of their recipients: to be removed from the outbox. */
+  onAccepted(envelopes: Queued[]): void;
+  /** The relay will never take it: to be removed from the outbox. */
+  onRefused(envelope: Queued, failure: Failure): void;
+  /** The recipient's devices may be others by now. @returns whether looking up brought something new */
+  onOutdated(envelope: Queued): Promise<boolean>;
+  /** Something else went wrong; the envelope stays. Of what passes: told once a pause. */
+  onFailure(failure: Failure): void;
 };
 
 export class Outbox {
-  readonly #database: Database;
+  readonly #envelopes: Envelopes;
   readonly #ask: Ask;
-  readonly #events: OutboxEvents;
+  readonly #listener: OutboxListener;
   #online = false;
-  #underWay = 0;
-  /** The last row that was sent on this connection. */
+  /** Positions of those that are unanswered. */
+  readonly #underWay = new Set<number>();
+  /** The last one that was sent on this connection. */
   #last = 0;
+  #accepted: Queued[] = [];
   #pause: NodeJS.Timeout | undefined;
-  /** Whom nothing can be sent to during the pause; 'everybody' when the relay itself is the reason. */
-  #blocked: Set<string> | 'everybody' = new Set();
+  /** Mailboxes that nothing can be sent to during the pause; 'all' when the relay itself is the reason. */
+  #blocked: Set<string> | 'all' = new Set();
 
-  constructor(database: Database, ask: Ask, events: OutboxEvents) {
-    this.#database = database;
+  constructor(envelopes: Envelopes, ask: Ask, listener: OutboxListener) {
+    this.#envelopes = envelopes;
     this.#ask = ask;
-    this.#events = events;
-  }
-
-  /** Adds an envelope, or replaces the one of the same id; within a transaction, with send() after it. */
-  put(contact: string, id: Buffer, envelope: Buffer): void {
-    this.#database.run('DELETE FROM outbox WHERE contact = ? AND id = ?', contact, id);
-    this.#database.run('INSERT INTO outbox (contact, id, envelope) VALUES (?, ?, ?)', contact, id, envelope);
-  }
-
-  get empty(): boolean {
-    return this.#database.get('SELECT 1 FROM outbox LIMIT 1') === undefined;
+    this.#listener = listener;
   }
 
   /** On a new connection everything that wasn't accepted is sent again, oldest first. */
@@ -53,55 +50,70 @@ export class Outbox {
 
   /** Sends what there is, as far as the window allows. */
   send(): void {
-    while (this.#online && this.#blocked !== 'everybody' && this.#underWay < WINDOW) {
-      const row = this.#database.get(
-        'SELECT position, contact, id, envelope FROM outbox WHERE position > ? ORDER BY position LIMIT 1',
-        this.#last,
-      );
-      if (!row) return;
-      this.#last = row['position'] as number;
-      if (this.#blocked.has(row['contact'] as string)) continue;
-      void this.#sendOne(
-        this.#last,
-        row['contact'] as string,
-        row['id'] as Buffer,
-        row['envelope'] as Buffer,
-      );
+    while (this.#online && this.#blocked !== 'all' && this.#underWay.size < WINDOW) {
+      const envelope = this.#envelopes.next(this.#last);
+      if (!envelope) return;
+      this.#last = envelope.position;
+      if (this.#blocked.has(mailboxOf(envelope)) || this.#underWay.has(envelope.position)) continue;
+      void this.#sendOne(envelope);
     }
   }
 
-  async #sendOne(position: number, contact: string, id: Buffer, envelope: Buffer): Promise<void> {
-    this.#underWay++;
+  async #sendOne(envelope: Queued): Promise<void> {
+    this.#underWay.add(envelope.position);
     try {
-      await this.#ask({ type: 'send', to: contact, envelope }, 'accepted');
-      this.#settle(position, () => this.#events.accepted(contact, id));
+      await this.#ask('send', { envelope: envelope.bytes });
+      this.#accept(envelope);
     } catch (error) {
-      const failure = Failure.from(error);
-      if (failure.code === 'mailbox-full' || failure.code === 'envelope-waiting')
-        this.#block(contact, failure);
-      else if (failure.code === 'relay-full') this.#block('everybody', failure);
-      else if (failure.code === 'unknown-user' || failure.code === 'envelope-refused') {
-        this.#settle(position, () => this.#events.refused(contact, id, failure));
-      }
-      // The connection is lost, or the disk is full: the row is sent again on the next connection.
-      else if (failure.code !== 'offline') this.#events.failed(failure);
+      await this.#fail(envelope, error);
     } finally {
-      this.#underWay--;
+      this.#underWay.delete(envelope.position);
       this.send();
     }
   }
 
-  #settle(position: number, tell: () => void): void {
-    const { changes } = this.#database.run('DELETE FROM outbox WHERE position = ?', position);
-    // Nothing to delete: it was sealed again while the old envelope was under way.
-    if (changes > 0) tell();
+  /** Those that are accepted together are removed in one commit. */
+  #accept(envelope: Queued): void {
+    if (this.#accepted.length === 0) {
+      setImmediate(() => {
+        try {
+          this.#listener.onAccepted(this.#accepted.splice(0));
+        } catch (error) {
+          // The disk is full: they stay, and are sent again on the next connection.
+          this.#listener.onFailure(Failure.from(error));
+        }
+      });
+    }
+    this.#accepted.push(envelope);
   }
 
-  #block(whom: string, failure: Failure): void {
-    if (this.#blocked === 'everybody' || this.#blocked.has(whom)) return;
-    if (whom === 'everybody') this.#blocked = 'everybody';
-    else this.#blocked.add(whom);
-    this.#events.paused(whom, failure);
+  async #fail(envelope: Queued, error: unknown): Promise<void> {
+    const failure = Failure.from(error);
+    try {
+      switch (classOf(error)) {
+        case 'final':
+          return this.#listener.onRefused(envelope, failure);
+        case 'later':
+          return this.#block(OF_THE_RELAY.includes(failure.code) ? undefined : envelope, failure);
+        case 'lookUp':
+          if (!(await this.#listener.onOutdated(envelope))) this.#block(envelope, failure);
+          return;
+        default:
+          // The connection is lost: it is sent again on the next one.
+          if (failure.code !== 'offline') this.#listener.onFailure(failure);
+      }
+    } catch (other) {
+      const cause = Failure.from(other);
+      if (cause.code !== 'offline') this.#listener.onFailure(cause);
+    }
+  }
+
+  /** @param envelope whose mailbox takes nothing; undefined if the relay doesn't */
+  #block(envelope: Queued | undefined, failure: Failure): void {
+    if (this.#blocked === 'all' || (envelope && this.#blocked.has(mailboxOf(envelope)))) return;
+    if (envelope) this.#blocked.add(mailboxOf(envelope));
+    else this.#blocked = 'all';
+    this.#listener.onFailure(failure);
     this.#pause ??= setTimeout(() => this.#resume(), PAUSE_MS).unref();
   }
 
@@ -113,3 +125,5 @@ export class Outbox {
     this.send();
   }
 }
+
+const mailboxOf = ({ contact, device }: Queued): string => `${contact}/${device}`;

@@ -21,7 +21,7 @@ const EXPONENT = 65537n;
 
 /** Signs only: the identity key. */
 export type SigningKey = { publicKey: PublicKey; signing: KeyCopies };
-/** Decrypts only: the storage key and reception keys. */
+/** Decrypts only: the storage key and prekeys. */
 export type OpeningKey = { publicKey: PublicKey; opening: KeyCopies };
 
 /** Makes an RSA-3072 key with e = 65537, off the main thread, in about 0.3 s on one core.

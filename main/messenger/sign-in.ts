@@ -1,41 +1,86 @@
-// Proves to a relay who one is (PROTOCOL.md, "Signing in").
+// Proves to a relay which device this is (PROTOCOL.md, "Signing in").
 import { randomBytes } from 'node:crypto';
-import { type SignedReceptionKey, VERSION } from '../../protocol/frames.ts';
-import { signInStatement } from '../../protocol/statements.ts';
-import type { Account } from './account.ts';
-import type { Ask } from './session.ts';
+import { Failure } from '../../protocol/failures.ts';
+import { loginStatement, registerStatement, type SignIn } from '../../protocol/sign-in.ts';
+import type { Signed } from '../../protocol/statement.ts';
 import { sign } from './rsa.ts';
+import type { Account, SignIns } from './account.ts';
+import type { Ask } from './session.ts';
 
-type Proof = { user: string; clientNonce: Buffer; time: number; signature: Buffer };
+const VERSION = 1;
+/** The most statements that go into one frame of 65,536 bytes, at 900 each. */
+const STATEMENTS_PER_FRAME = 64;
+
+export type SigningIn = {
+  ask: Ask;
+  account: Account;
+  signIns: SignIns;
+  /** This client's clock, milliseconds since 1970. */
+  time: number;
+};
 
 /** Answers the relay's challenge. What is signed holds a nonce of our own, and names the relay's key: the relay can
  * neither choose it alone nor use it elsewhere. */
-async function prove(ask: Ask, kind: 'login' | 'register', account: Account, time: number): Promise<Proof> {
-  const { identity, name: user, relayKey } = account;
-  const { nonce: serverNonce } = await ask({ type: 'hello', version: VERSION }, 'challenge');
+async function challenge({ ask, account, signIns, time }: SigningIn): Promise<SignIn> {
+  const { nonce: serverNonce, version } = await ask('hello', { lowest: VERSION, highest: VERSION });
+  if (version !== VERSION) {
+    throw new Failure(
+      'not-a-relay',
+      'The relay speaks another version of the protocol. Update the older one.',
+    );
+  }
   const clientNonce = randomBytes(32);
-  const { fingerprint } = identity.publicKey;
-  const statement = { relayKey, user, identity: fingerprint, serverNonce, clientNonce, time };
-  return { user, clientNonce, time, signature: await sign(identity, signInStatement(kind, statement)) };
+  signIns.record(clientNonce);
+  const { relayKey, identity, device } = account;
+  return { relayKey, identity, device, serverNonce, clientNonce, time };
 }
 
-/** @param time milliseconds since 1970 @throws Failure `unknown-user`, `login-refused`, `clock-wrong`, ... */
-export async function logIn(ask: Ask, account: Account, time: number): Promise<void> {
-  const proof = await prove(ask, 'login', account, time);
-  await ask({ type: 'login', ...proof, identity: account.identity.publicKey.fingerprint }, 'done');
+/** @param statements the account's device list: brought along if the relay may lack it
+ * @throws RelayFailure `unknown-user`, `login-refused`, `clock-wrong`, ...; Failure `profile-copied` */
+export async function logIn(signingIn: SigningIn, statements: readonly Signed[] = []): Promise<void> {
+  const { ask, account, signIns } = signingIn;
+  const answer = await challenge(signingIn);
+  await offer(signingIn, statements);
+  const { identity, device, clientNonce, time } = answer;
+  const signature = await sign(account.signer, loginStatement(answer));
+  const { previousNonce } = await ask('login', { identity, device, clientNonce, time, signature });
+  if (previousNonce && !signIns.isOwn(previousNonce)) throw copied();
 }
 
-/** Binds the name to the identity at the relay, and publishes the first reception key.
- * @param time milliseconds since 1970 @throws Failure `name-taken`, `identity-taken`, `clock-wrong`, ... */
+/** Binds the name to the identity at the relay, and publishes this device's first prekey.
+ * @throws RelayFailure `name-taken`, `identity-taken`, `clock-wrong`, `token-refused`, ... */
 export async function register(
-  ask: Ask,
-  account: Account,
-  time: number,
-  receptionKey: SignedReceptionKey,
+  signingIn: SigningIn,
+  prekey: Signed,
+  statements: readonly Signed[] = [],
 ): Promise<void> {
-  const proof = await prove(ask, 'register', account, time);
-  await ask(
-    { type: 'register', ...proof, identityKey: account.identity.publicKey.spki, receptionKey },
-    'done',
-  );
+  const { ask, account, signIns } = signingIn;
+  const { name: user, identityKey, token } = account;
+  const answer = await challenge(signingIn);
+  await offer(signingIn, statements);
+  const { device, clientNonce, time } = answer;
+  const signature = await sign(account.signer, registerStatement(user, answer));
+  const { previousNonce } = await ask('register', {
+    ...{ user, identityKey, device, prekey, clientNonce, time, signature },
+    ...(token ? { token } : {}),
+  });
+  if (previousNonce && !signIns.isOwn(previousNonce)) throw copied();
 }
+
+/** Shows the relay the device list, of which it may lack the end, or all. */
+export async function offer(
+  { ask, account }: Pick<SigningIn, 'ask' | 'account'>,
+  statements: readonly Signed[],
+): Promise<void> {
+  const { identityKey } = account;
+  for (let from = 0; from < statements.length; from += STATEMENTS_PER_FRAME) {
+    await ask('publish', { identityKey, statements: statements.slice(from, from + STATEMENTS_PER_FRAME) });
+  }
+}
+
+const copied = (): Failure =>
+  new Failure(
+    'profile-copied',
+    'This profile was used on another computer, or restored from a backup, since its last sign-in here. ' +
+      'Use only one copy of it. If this is the one, continue here.',
+  );

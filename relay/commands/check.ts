@@ -93,11 +93,11 @@ function database(data: string, serving: boolean): string {
     if (fault !== undefined || stray) {
       fail(`${join(data, DATABASE_FILE)} is damaged (${fault ?? 'keys without a user'}). Restore a backup.`);
     }
-    const { users, letters } = database
-      .prepare('SELECT (SELECT count(*) FROM users) AS users, (SELECT count(*) FROM mailbox) AS letters')
-      .get() as { users: number; letters: number };
+    const { users, waiting } = database
+      .prepare('SELECT (SELECT count(*) FROM users) AS users, (SELECT count(*) FROM envelopes) AS waiting')
+      .get() as { users: number; waiting: number };
     const state = serving ? 'a relay serves it now' : 'no relay serves it now';
-    return `whole, schema ${SCHEMA_VERSION}, ${users} users, ${letters} waiting; ${state}`;
+    return `whole, schema ${SCHEMA_VERSION}, ${users} users, ${waiting} waiting; ${state}`;
   } finally {
     database.close();
   }

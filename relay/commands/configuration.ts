@@ -12,6 +12,7 @@ const Configuration = z.strictObject(
     address: z.optional(z.array(z.string('has to be a list of texts'), 'has to be a list of texts')),
     certificate: text,
     key: text,
+    registration: text,
     'log-level': text,
   },
   'has to be one JSON object',

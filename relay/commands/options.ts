@@ -2,7 +2,7 @@
 import { dirname, resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { Failure } from '../../protocol/failures.ts';
-import { splitAddress } from '../../protocol/invite.ts';
+import { splitAddress } from '../../protocol/links.ts';
 import { canonicalHost, everywhere } from '../addresses.ts';
 import { readConfiguration } from './configuration.ts';
 
@@ -14,7 +14,13 @@ export type ListenOptions = FolderOptions & {
   certificate?: string;
   key?: string;
 };
-export type ServeOptions = ListenOptions & { logLevel: string; json: boolean; report: number };
+export type Registration = 'open' | 'token' | 'closed';
+export type ServeOptions = ListenOptions & {
+  registration: Registration;
+  logLevel: string;
+  json: boolean;
+  report: number;
+};
 
 function text(given: string): string {
   if (given.trim()) return given;
@@ -27,6 +33,19 @@ function port(given: string): number {
   if (/^\d{1,5}$/.test(given) && Number(given) <= 65535) return Number(given);
   throw new InvalidArgumentError('A port is a number from 0 to 65535; 0 lets the system choose.');
 }
+
+function registration(given: string): Registration {
+  if (given === 'open' || given === 'token' || given === 'closed') return given;
+  throw new InvalidArgumentError('It is one of open, token, closed.');
+}
+
+/** @param most the largest that is allowed */
+export const counted =
+  (most: number) =>
+  (given: string): number => {
+    if (/^\d{1,9}$/.test(given) && Number(given) > 0 && Number(given) <= most) return Number(given);
+    throw new InvalidArgumentError(`It is a number from 1 to ${most}.`);
+  };
 
 export function seconds(given: string): number {
   if (/^\d{1,4}$/.test(given) && Number(given) > 0) return Number(given);
@@ -69,6 +88,12 @@ const settings = {
   certificate: () =>
     setting('--certificate <file>', 'TLS certificate in PEM instead of its own (with --key)', text),
   key: () => setting('--key <file>', 'its private key in PEM', text),
+  registration: () =>
+    setting(
+      '--registration <who>',
+      'who may register: open, token (invites made with --uses), closed',
+      registration,
+    ).default('open'),
   'log-level': () =>
     setting('--log-level <level>', 'silent, error, warn, info or debug', logLevel).default('info'),
 };

@@ -5,10 +5,12 @@ import packageJson from '../../package.json' with { type: 'json' };
 import { Failure } from '../../protocol/failures.ts';
 import { damageOf, DATABASE_FILE } from '../data-folder.ts';
 import type { Shell } from './completion.ts';
+import type { InviteOptions } from './invite.ts';
 import {
   applyConfiguration,
   type FolderOptions,
   type ListenOptions,
+  counted,
   seconds,
   type ServeOptions,
   withSettings,
@@ -22,7 +24,11 @@ const examples: Record<string, string[]> = {
     'signet-relay serve --data /srv/signet --port 7443 --address chat.example.org:7443',
     'signet-relay serve --config /etc/signet-relay.json',
   ],
-  invite: ['signet-relay invite --qr', 'signet-relay invite --address chat.example.org:7443'],
+  invite: [
+    'signet-relay invite --qr',
+    'signet-relay invite --address chat.example.org:7443',
+    'signet-relay invite --uses 5 --days 14',
+  ],
   users: ['signet-relay users', 'signet-relay users --json'],
   'remove-user': ['signet-relay remove-user alice'],
   export: ['signet-relay export alice'],
@@ -75,7 +81,7 @@ function makeProgram(fail: () => void): Command {
     .showHelpAfterError('(signet-relay --help lists the commands and options.)');
 
   const serve = command(program, 'serve', 'run the relay; also without a command', { isDefault: true });
-  withSettings(serve, 'port', 'host', 'data', 'address', 'certificate', 'key', 'log-level')
+  withSettings(serve, 'port', 'host', 'data', 'address', 'certificate', 'key', 'registration', 'log-level')
     .option('--json', 'print one JSON line when listening, instead of text', false)
     .option(
       '--report <seconds>',
@@ -90,8 +96,10 @@ function makeProgram(fail: () => void): Command {
   const invite = command(program, 'invite', 'print the invite, also while the relay serves');
   withSettings(invite, 'data', 'port', 'host', 'address', 'certificate', 'key')
     .option('--qr', 'also as a code to scan', false)
+    .option('--uses <number>', 'let so many people register with it (--registration token)', counted(10_000))
+    .option('--days <number>', 'for so many days', counted(365), 7)
     .option('--json', 'one JSON line', false)
-    .action(async (options: ListenOptions & Json & { qr: boolean }) => {
+    .action(async (options: InviteOptions) => {
       assertPair(invite, options);
       await (await import('./invite.ts')).invite(options);
     });

@@ -22,6 +22,7 @@ export async function serve(options: ServeOptions): Promise<void> {
       data: options.data,
       port: options.port,
       host: options.host,
+      registration: options.registration,
       log,
       ...(options.certificate && options.key
         ? { certificate: givenCertificate(options.certificate, options.key) }
@@ -70,16 +71,16 @@ const print = (line: object): void => console.log(JSON.stringify(line));
  * with them. */
 function reportOften(relay: Relay, options: ServeOptions, log: Logger): NodeJS.Timeout {
   let last = '';
-  const report = (): void => {
+  const report = async (): Promise<void> => {
     try {
       const { addresses } = inviteTo(relay, options);
-      const line = JSON.stringify({ event: 'report', ...relay.report(), addresses });
+      const line = JSON.stringify({ event: 'report', ...(await relay.report()), addresses });
       if (line !== last) console.log(line);
       last = line;
     } catch (error) {
       log.error({ error: String(error) }, 'the database could not be looked at');
     }
   };
-  report();
-  return setInterval(report, options.report * 1000);
+  void report();
+  return setInterval(() => void report(), options.report * 1000);
 }

@@ -1,7 +1,7 @@
 // signet-relay users, remove-user and export: who is registered, and what is stored of each.
 import { createInterface } from 'node:readline';
 import { Failure } from '../../protocol/failures.ts';
-import { assertUser, exportLetters, exportUser, listUsers, removeUser } from '../admin-queries.ts';
+import { exportEnvelopes, exportUser, findUser, listUsers, removeUser } from '../admin-queries.ts';
 import { openStopped, readDatabase } from '../database.ts';
 import type { FolderOptions } from './options.ts';
 
@@ -47,11 +47,11 @@ export async function removeUserNamed(
 ): Promise<void> {
   const database = openStopped(data);
   try {
-    assertUser(database, name);
+    findUser(database, name);
     console.log(meaning(name));
     if (!yes) await confirm(name);
-    const letters = removeUser(database, name);
-    console.log(`${name} is removed, with ${letters} waiting ${letters === 1 ? 'message' : 'messages'}.`);
+    const removed = removeUser(database, name);
+    console.log(`${name} is removed, with ${removed} waiting ${removed === 1 ? 'message' : 'messages'}.`);
   } finally {
     database.close();
   }
@@ -74,7 +74,7 @@ async function confirm(name: string): Promise<void> {
   if (answer?.trim() !== name) throw new Failure('command-invalid', 'Nothing was removed.');
 }
 
-/** Prints one JSON object, letter by letter: a mailbox may be larger than a text can be.
+/** Prints one JSON object, envelope by envelope: a mailbox may be larger than a string can be.
  * @throws Failure `unknown-user` */
 export function exportNamed(name: string, { data }: FolderOptions): void {
   const database = readDatabase(data);
@@ -87,8 +87,8 @@ export function exportNamed(name: string, { data }: FolderOptions): void {
     ] as const) {
       let separator = '';
       process.stdout.write(`,\n  "${key}": [`);
-      for (const letter of exportLetters(database, name, side)) {
-        const lines = JSON.stringify(letter, undefined, 2).replaceAll('\n', '\n    ');
+      for (const envelope of exportEnvelopes(database, name, side)) {
+        const lines = JSON.stringify(envelope, undefined, 2).replaceAll('\n', '\n    ');
         process.stdout.write(`${separator}\n    ${lines}`);
         separator = ',';
       }

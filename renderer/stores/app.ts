@@ -84,6 +84,7 @@ export const useApp = defineStore('app', () => {
     retry: () => void calls.retry(),
     quit: () => void calls.quit(),
     reconnect: () => void calls.reconnect(),
+    continueHere: () => void calls.continueHere(),
     checkForUpdates: () => void calls.checkForUpdates(),
     copy: (text: string) => void calls.copyText({ text }),
   };

@@ -17,9 +17,10 @@ export const useConversations = defineStore('conversations', () => {
 
   /** The latest first; those without a message by name, at the end. */
   const list = computed(() =>
-    [...byContact.values()].sort(
-      (a, b) => (b.last?.position ?? 0) - (a.last?.position ?? 0) || (a.contact < b.contact ? -1 : 1),
-    ),
+    [...byContact.values()]
+      // A request that was declined has no messages any more.
+      .filter(({ status, count }) => status !== 'request' || count > 0)
+      .sort((a, b) => (b.last?.position ?? 0) - (a.last?.position ?? 0) || (a.contact < b.contact ? -1 : 1)),
   );
   const current = computed(() => (open.value === null ? undefined : byContact.get(open.value)));
 
@@ -81,5 +82,9 @@ export const useConversations = defineStore('conversations', () => {
     details: (contact: string) => calls.contactDetails({ contact }),
     markCompared: (contact: string, fingerprint: string) => calls.markCompared({ contact, fingerprint }),
     acceptIdentity: (contact: string, fingerprint: string) => calls.acceptIdentity({ contact, fingerprint }),
+    acceptList: (contact: string) => calls.acceptList({ contact }),
+    acceptRequest: (contact: string) => calls.acceptRequest({ contact }),
+    declineRequest: (contact: string) => calls.declineRequest({ contact }),
+    setBlocked: (contact: string, isBlocked: boolean) => calls.setBlocked({ contact, isBlocked }),
   };
 });

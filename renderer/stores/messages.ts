@@ -93,13 +93,19 @@ export const useMessages = defineStore('messages', () => {
     }
   }
 
+  /** Its messages were deleted. */
+  function forget(contact: string): void {
+    conversations.delete(contact);
+  }
+
   return {
     get,
     ensure,
     preload,
     apply,
+    forget,
     send: (to: string, text: string) => calls.sendMessage({ to, text }),
-    retry: (contact: string, id: string) => calls.retryMessage({ contact, id }),
+    retry: (id: string) => calls.retryMessage({ id }),
     details: (contact: string, position: number) => calls.messageDetails({ contact, position }),
   };
 });

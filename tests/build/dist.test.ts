@@ -4,18 +4,18 @@ import { once } from 'node:events';
 import { copyFileSync, cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { decodeInvite } from '../../protocol/invite.ts';
+import { decodeInvite } from '../../protocol/links.ts';
 import {
-  arriveAtDesk,
+  joinInApp,
   bubble,
   meet,
   openConversation,
-  openDesk,
+  openApp,
   openRelayProcess,
   ticked,
   write,
-} from '../e2e/desk.ts';
-import { afterwards, temporaryFolder } from '../town.ts';
+} from '../e2e/driver.ts';
+import { afterwards, temporaryFolder } from '../harness.ts';
 
 const root = join(import.meta.dirname, '../..');
 const packed = join(root, 'out/dist-check/linux-unpacked');
@@ -163,8 +163,8 @@ describe.runIf(process.platform === 'linux')('packed', () => {
     const main = join(root, 'out/dist-check/app/out/main/index.js');
     const relay = await openRelayProcess();
     const [alice, bob] = await Promise.all([
-      arriveAtDesk('alice', relay.invite, { main }),
-      arriveAtDesk('bob', relay.invite, { main }),
+      joinInApp('alice', relay.invite, { main }),
+      joinInApp('bob', relay.invite, { main }),
     ]);
     await meet(alice, 'bob');
     await write(alice, 'bob', 'Packed and delivered 📦');
@@ -174,7 +174,7 @@ describe.runIf(process.platform === 'linux')('packed', () => {
     expect(window?.webPreferences.preload).toBe(join(root, 'out/dist-check/app/out/preload/index.cjs'));
     await bob.quit();
     expect(await bob.exited).toBe(0);
-    const again = await openDesk({ main, profile: bob.profile });
+    const again = await openApp({ main, profile: bob.profile });
     await openConversation(again, 'alice');
     await bubble(again.page, 'Packed and delivered 📦').waitFor();
   });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { type Client, heard, startProcess } from '../cli/clients.ts';
 import { openScreen, type Screen } from '../cli/screen.ts';
-import { openRelay, temporaryFolder, until } from '../town.ts';
+import { openRelay, temporaryFolder, until } from '../harness.ts';
 
 const CHAT = ['build/start.mjs', 'chat'];
 

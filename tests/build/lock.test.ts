@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { temporaryFolder } from '../town.ts';
+import { temporaryFolder } from '../harness.ts';
 
 const root = join(import.meta.dirname, '../..');
 type Entry = { version?: string; resolved?: string; integrity?: string; link?: boolean };

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { temporaryFolder } from '../town.ts';
+import { temporaryFolder } from '../harness.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -96,7 +96,7 @@ test('what failed is told once more before the sum, with its place and its messa
           { status: 'passed', fullName: 'holds', failureMessages: [] },
           {
             status: 'failed',
-            fullName: 'a town stands',
+            fullName: 'a house stands',
             failureMessages: [`Error: it fell\n${'    at somewhere\n'.repeat(60)}at the very end`],
           },
         ],
@@ -115,7 +115,7 @@ test('what failed is told once more before the sum, with its place and its messa
     },
   ]);
   const text = lines.join('\n');
-  expect(text).toContain('Failed in tests: /a/first.test.ts: a town stands\n    Error: it fell\n');
+  expect(text).toContain('Failed in tests: /a/first.test.ts: a house stands\n    Error: it fell\n');
   expect(text).toContain('Failed in tests: /a/second.test.ts\n    does not load\n');
   expect(text).not.toContain('the very end');
   expect(text).not.toContain('third');

@@ -18,9 +18,9 @@ import { basename, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { decodeInvite } from '../../protocol/invite.ts';
+import { decodeInvite } from '../../protocol/links.ts';
 import { type Program, spawnChat } from '../processes.ts';
-import { afterwards, temporaryFolder, until } from '../town.ts';
+import { afterwards, temporaryFolder, until } from '../harness.ts';
 
 const root = join(import.meta.dirname, '../..');
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
@@ -313,7 +313,7 @@ describe.runIf(process.platform === 'linux')('dist:relay', () => {
       if (option !== 'help') expect(manual).toMatch(new RegExp(`Fl Fl ${option}\\b`));
     }
     const variables = new Set(helps.join('').match(/SIGNET_RELAY_[A-Z]+(?:_[A-Z]+)*/g));
-    expect(variables.size).toBe(8);
+    expect(variables.size).toBe(9);
     for (const variable of variables) expect(manual).toContain(`Ev ${variable}\n`);
     for (const [, variable = ''] of settings.matchAll(/^#(SIGNET\w+)=/gm))
       expect(variables).toContain(variable);

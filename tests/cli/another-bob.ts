@@ -1,20 +1,23 @@
 // A relay on which bob's name has gone to somebody else since a console client came to know him.
 import { removeUser } from '../../relay/admin-queries.ts';
-import type { Messenger } from '../../main/messenger/messenger.ts';
 import { openDatabase } from '../../relay/database.ts';
-import { arrive, openRelay, type TestRelay, until } from '../town.ts';
-import { type Client, plain } from './clients.ts';
+import { arrive, openRelay, type Person, type TestRelay, until } from '../harness.ts';
+import { acknowledged, type Client, plain } from './clients.ts';
 
-/** @param start starts alice's client @returns it, online again, the new bob, and the fingerprints of both */
+/** @param start starts alice's client @param accept has it accept bob's message request
+ * @returns the client, online again, the new bob, and the fingerprints of both */
 export async function withAnotherBob(
   start: (relay: TestRelay) => Client,
-): Promise<{ alice: Client; other: Messenger; known: string; fingerprint: string }> {
+  accept: (alice: Client) => void,
+): Promise<{ alice: Client; other: Person; known: string; fingerprint: string }> {
   const relay = await openRelay();
   const bob = await arrive('bob', relay);
   const alice = start(relay);
   await until(() => plain(alice).includes('online'));
   await bob.send('alice', 'It is me');
   await until(() => plain(alice).includes('It is me'));
+  accept(alice);
+  await acknowledged(bob, 'alice', 'It is me');
   await bob.close();
   await relay.close();
   const database = openDatabase(relay.data);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { PassThrough, type Readable, Writable } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
 import { type Io, run } from '../../cli/index.ts';
-import { afterwards, until } from '../town.ts';
+import { afterwards, type Person, stateOf, until } from '../harness.ts';
 
 export const root = join(import.meta.dirname, '..', '..');
 
@@ -116,4 +116,9 @@ export async function printed(client: Client, text: string): Promise<void> {
   if (!plain(client).includes(text)) {
     throw new Error(`It ended without "${text}":\n${client.output()}${client.errors()}`);
   }
+}
+
+/** Waits until a client has told the sender of a message that it has it: it may have been read by then, too. */
+export async function acknowledged(sender: Person, to: string, text: string): Promise<void> {
+  await until(async () => ['delivered', 'read'].includes(String(await stateOf(sender, to, text))));
 }

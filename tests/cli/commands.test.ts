@@ -6,6 +6,7 @@ import { Failure } from '../../protocol/failures.ts';
 
 const name = fc.stringMatching(/^[a-z][a-z0-9._-]{1,31}$/);
 const text = fc.string({ unit: 'binary' });
+const identity = fc.stringMatching(/^[0-9a-f]{64}$/);
 const command: fc.Arbitrary<Command> = fc.oneof(
   fc.record(
     { do: fc.constant('send' as const), to: name, text, ref: fc.oneof(fc.string(), fc.integer()) },
@@ -13,7 +14,14 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   ),
   fc.record({ do: fc.constantFrom('read' as const, 'verify' as const), with: name }),
   fc.record({ do: fc.constant('history' as const), with: name, limit: fc.integer({ min: 1, max: 10_000 }) }),
-  fc.record({ do: fc.constantFrom('contacts' as const, 'quit' as const) }),
+  fc.record({ do: fc.constantFrom('contacts' as const, 'quit' as const, 'invite' as const) }),
+  fc.record({ do: fc.constantFrom('accept' as const, 'refuse' as const), with: name, identity }),
+  fc.record({
+    do: fc.constantFrom('acceptRequest', 'decline', 'block', 'unblock', 'acceptDevices'),
+    with: name,
+    ref: fc.integer(),
+  }),
+  fc.record({ do: fc.constant('continueHere' as const), ref: fc.string() }),
 );
 
 /** Objects that look almost like commands. */
@@ -21,7 +29,7 @@ const nearly = fc
   .dictionary(
     fc.constantFrom('do', 'to', 'text', 'with', 'limit', 'ref', '__proto__', 'more'),
     fc.oneof(
-      fc.constantFrom('send', 'read', 'verify', 'history', 'contacts', 'quit', 'toString', 'alice'),
+      fc.constantFrom('send', 'read', 'verify', 'block', 'contacts', 'quit', 'toString', 'alice'),
       fc.jsonValue(),
     ),
   )
@@ -82,6 +90,12 @@ describe('a refusal says what is wrong', () => {
     ['{"do":"send","to":"bob","text":"x","reff":1}', /reff/],
     ['{"do":"read"}', /^with: /],
     ['{"do":"verify","with":""}', /^with: A name has/],
+    ['{"do":"accept","with":"bob"}', /^identity: /],
+    ['{"do":"accept","with":"bob","identity":"0f"}', /^identity: The identity is 64 hexadecimal digits/],
+    ['{"do":"acceptRequest"}', /^with: /],
+    ['{"do":"decline","with":"Bob!"}', /^with: A name has/],
+    ['{"do":"block","with":"bob","for":"ever"}', /for/],
+    ['{"do":"continueHere","with":"bob"}', /with/],
     ['{"do":"history","with":"bob","limit":0}', /^limit: /],
     ['{"do":"history","with":"bob","limit":10001}', /^limit: /],
     ['{"do":"history","with":"bob","limit":1.5}', /^limit: /],

@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { openRelay, temporaryFolder } from '../town.ts';
+import { openRelay, temporaryFolder } from '../harness.ts';
 import { type Client, events, heard, printed, startHere, startProcess, tell } from './clients.ts';
 
 const KEY = Buffer.alloc(32).toString('base64url');
@@ -100,11 +100,19 @@ test.each([
   ],
   [['--name', 'Al ice', '--invite', INVITE], 'name-invalid', /2 to 32 characters/],
   [['--name', 'a'.repeat(33), '--invite', INVITE], 'name-invalid', /2 to 32 characters/],
-  [['--name', 'alice', '--invite', 'https://example.org'], 'invite-invalid', /does not start with signet/],
+  [
+    ['--name', 'alice', '--invite', 'https://example.org'],
+    'invite-invalid',
+    /doesn't start with signet:\/\/join\?/,
+  ],
   [['--name', 'alice', '--invite', INVITE.slice(0, -1)], 'invite-invalid', /"key" is not 32 bytes/],
-  [['--name', 'alice', '--invite', `${INVITE}&x=1`], 'invite-invalid', /unknown part "x"/],
+  [['--name', 'alice', '--invite', `${INVITE}&key=${KEY}`], 'invite-invalid', /names "key" twice/],
   // An invite comes from others: what it holds must not write over the screen.
-  [['--name', 'alice', '--invite', `${INVITE}&%1b%5b2J=1`], 'invite-invalid', /unknown part ".{1,2}\[2J"/],
+  [
+    ['--name', 'alice', '--invite', `${INVITE}&relay=%1b%5b2J`],
+    'invite-invalid',
+    /".{1,2}\[2J" is not host:port/,
+  ],
   [['--name', 'alice', '--invite', INVITE.replace('v=1', 'v=2')], 'invite-invalid', /another version/],
   [['--name', 'alice', '--invite', INVITE.replace('%3A1&', '%3A0&')], 'invite-invalid', /0 is not a port/],
 ])('a wrong name or invite gets a sentence: %j', async (args, code, sentence) => {

@@ -5,10 +5,10 @@ import { PassThrough } from 'node:stream';
 import { expect, test } from 'vitest';
 import { completeJoining, givenJoining } from '../../cli/joining.ts';
 import { Lines } from '../../cli/lines.ts';
-import { encodeInvite } from '../../protocol/invite.ts';
-import { temporaryFolder } from '../town.ts';
+import { encodeInvite } from '../../protocol/links.ts';
+import { temporaryFolder } from '../harness.ts';
 
-const INVITE = encodeInvite({ relays: ['chat.example.org:7443'], key: Buffer.alloc(32, 7) });
+const INVITE = encodeInvite({ relays: ['chat.example.org:7443'], relayKey: Buffer.alloc(32, 7) });
 
 /** Answers all questions with these lines, then the input ends. @returns what was printed, too */
 async function answered(

@@ -3,7 +3,7 @@ import { PassThrough } from 'node:stream';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type Input, Lines } from '../../cli/lines.ts';
-import { afterwards } from '../town.ts';
+import { afterwards } from '../harness.ts';
 
 const [BEGIN, END] = ['\u001b[200~', '\u001b[201~'];
 

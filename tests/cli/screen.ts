@@ -1,7 +1,7 @@
 // A program in a real pseudo-terminal (script, of util-linux), and what a person sees on its screen.
 import { spawn } from 'node:child_process';
 import { Terminal } from '@xterm/headless';
-import { afterwards } from '../town.ts';
+import { afterwards } from '../harness.ts';
 import { root } from './clients.ts';
 
 export type Screen = {

@@ -1,10 +1,21 @@
 // The console client's face for people: its commands, and a screen on which nothing tears the line being typed.
 import { cpSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { expect, test, vi } from 'vitest';
 import type { Messenger } from '../../main/messenger/messenger.ts';
-import { arrive, openPerson, openRelay, temporaryFolder, type TestRelay, until } from '../town.ts';
+import {
+  arrive,
+  bringOnline,
+  openPerson,
+  openRelay,
+  stateOf,
+  temporaryFolder,
+  type TestRelay,
+  until,
+} from '../harness.ts';
 import { withAnotherBob } from './another-bob.ts';
-import { type Client, events, heard, plain, printed, startHere, startProcess } from './clients.ts';
+import { type Client, events, heard, plain, printed, startHere, startProcess, tell } from './clients.ts';
 import { openScreen, type Screen } from './screen.ts';
 
 /** A guard against hanging; a busy machine takes its time. */
@@ -28,13 +39,24 @@ test('a person finds out how, chooses whom to write to, chats, looks back, verif
   const bob = await arrive('bob', relay);
   const [received, states]: string[][] = [[], []];
   bob.on('message', ({ text }) => received!.push(text));
-  bob.on('messageChanged', ({ mine, state }) => mine && states!.push(state));
+  bob.on('messageChanged', (_contact, { mine, state }) => mine && states!.push(state));
   const alice = startHere(options('alice', relay));
   await printed(alice, '-- online --');
   for (const step of [0, 1, 2, 3, 4]) expect(plain(alice)).toContain(`Making your keys: ${step} of 4\n`);
   expect(plain(alice)).toContain('You are alice. /help shows what you can do.');
 
-  for (const word of ['to NAME', 'contacts', 'history', 'verify', 'accept', 'refuse', 'invite', 'quit'])
+  const words = [
+    'to NAME',
+    'contacts',
+    'history',
+    'verify',
+    'accept',
+    'refuse',
+    'decline',
+    'block',
+    'unblock',
+  ];
+  for (const word of [...words, 'continue', 'invite', 'quit'])
     await ask(alice, '/help', new RegExp(`/${word}`));
   await ask(alice, '/contacts', /Nobody yet/);
   await ask(alice, '/history', /Choose with \/to NAME/);
@@ -44,9 +66,9 @@ test('a person finds out how, chooses whom to write to, chats, looks back, verif
   await ask(alice, 'nobody', /alice to nobody: /);
   await ask(alice, 'hello', /Nobody has this name/);
   await ask(alice, '/to @Bob', /alice to bob: /);
-  await ask(alice, '/history', /Nothing yet/);
+  await ask(alice, '/history', /There is no conversation with bob\./);
   await ask(alice, '/history 0', /Write it as \/history 20/);
-  await ask(alice, 'x'.repeat(32 * 1024 + 1), /32,769 bytes; at most 32,768/);
+  await ask(alice, 'x'.repeat(32 * 1024 + 1), /32769 bytes; a message holds 32768/);
 
   alice.type('Hello Bob\n  //to be written with two\n//to be\n');
   await until(() => received!.length === 3);
@@ -58,9 +80,9 @@ test('a person finds out how, chooses whom to write to, chats, looks back, verif
   await ask(alice, '/history', /alice: Hello Bob \((sent|delivered)\)\n(.*\n){2}.*bob: Hello Alice\n/);
   await ask(alice, '/history 1', /^[^\n]*bob: Hello Alice\n/);
   await ask(alice, '/history 1e99', /Write it as \/history 20|bob: Hello Alice/);
-  const digits = (await bob.safetyNumber('alice')).match(/.{5}/g)!.join(' ');
+  const digits = (await bob.trust.safetyNumber('alice')).match(/.{5}/g)!.join(' ');
   await ask(alice, '/verify', new RegExp(`Safety number with bob:\n${digits}`));
-  await ask(alice, 'n', /bob is not marked as verified\. If the numbers differ, somebody may stand between/);
+  await ask(alice, 'n', /bob is not marked as verified\. If the numbers differ, someone may be intercepting/);
   await ask(alice, '/verify bob', /Does bob see the same number\? \[y\/N\] /);
   await ask(alice, 'yes', /bob is verified\./);
   await ask(alice, '/contacts', / {2}bob \(verified by comparing\)\n/);
@@ -69,8 +91,10 @@ test('a person finds out how, chooses whom to write to, chats, looks back, verif
   await ask(alice, '/to alice', /That is your own name/);
   alice.type('/to bob\n');
   await ask(alice, '/invite', /signet:\/\/join\?.*from=alice&identity=/);
-  await ask(alice, '/accept', /There is no new identity of bob's to decide on/);
-  await ask(alice, '/refuse nobody', /There is no new identity of nobody's/);
+  await ask(alice, '/accept', /There is nothing of bob's to accept/);
+  await ask(alice, '/refuse', /There is no new identity of bob's to decide on/);
+  await ask(alice, '/decline', /There is no message request from bob/);
+  await ask(alice, '/refuse nobody', /There is no conversation with nobody\./);
   await ask(alice, '/verify nobody', /Nobody has this name/);
   alice.type('\n   \n/quit\n');
   expect(await alice.exit).toBe(0);
@@ -79,11 +103,14 @@ test('a person finds out how, chooses whom to write to, chats, looks back, verif
 });
 
 test('another identity is refused or accepted, after a question', async () => {
-  const { alice, other } = await withAnotherBob((relay) => startHere(options('alice', relay)));
+  const { alice, other } = await withAnotherBob(
+    (relay) => startHere(options('alice', relay)),
+    (client) => client.type('/accept bob\n'),
+  );
   const received: string[] = [];
   other.on('message', ({ text }) => received.push(text));
   await ask(alice, 'bob', /alice to bob: /);
-  await ask(alice, 'Hello', /another identity for bob.*\n.*\/accept or \/refuse it/);
+  await ask(alice, 'Hello', /safety number of bob has changed.*\n.*\/accept or \/refuse it/);
   await ask(
     alice,
     '/contacts',
@@ -91,10 +118,10 @@ test('another identity is refused or accepted, after a question', async () => {
   );
   await ask(alice, '/accept', /Has bob told you about a new computer\? \[y\/N\] /);
   await ask(alice, '', /Nothing changed/);
-  await ask(alice, '/refuse', /Refused\. Nothing is sent to bob/);
-  await ask(alice, 'Hello', /another identity for bob/);
+  await ask(alice, '/refuse', /Refused\. Nothing is sent to bob(.*\n)*-- online --/);
+  await ask(alice, 'Hello', /safety number of bob has changed/);
   await ask(alice, '/accept', /Has bob told you/);
-  await ask(alice, 'y', /bob's new identity is accepted\. It is not verified/);
+  await ask(alice, 'y', /bob's new identity is accepted\. It is not verified(.*\n)*-- online --/);
   await ask(alice, 'Hello', /alice to bob: /);
   await until(() => received.length > 0);
   expect(received).toEqual(['Hello']);
@@ -178,40 +205,40 @@ test('output that is no terminal gets text alone', async () => {
 
 test('messages that do not fit together show as a notice in both faces', async () => {
   const relay = await openRelay();
-  const [profile, backup, bobs] = [temporaryFolder(), temporaryFolder(), temporaryFolder()];
+  const [profile, copy, bobs] = [temporaryFolder(), temporaryFolder(), temporaryFolder()];
   const write = async (directory: string, text: string): Promise<void> => {
     const alice = await openPerson('alice', relay.invite, { directory });
-    const delivered = new Promise<void>((resolve) => {
-      alice.on('messageChanged', ({ state }) => state === 'delivered' && resolve());
-    });
-    const online = new Promise<void>((resolve) => {
-      alice.on('connection', (state) => state === 'online' && resolve());
-    });
-    alice.start();
-    await online;
+    await bringOnline(alice);
     await alice.send('bob', text);
-    await delivered;
+    await until(async () => (await stateOf(alice, 'bob', text)) === 'delivered');
     await alice.close();
   };
   const bob = startHere(['--json', ...options('bob', relay, bobs)]);
   await heard(bob, { event: 'connection', state: 'online' });
-  await write(profile, 'one');
-  cpSync(profile, backup, { recursive: true });
+  const first = write(profile, 'one');
+  await heard(bob, { event: 'message', text: 'one' });
+  tell(bob, { do: 'acceptRequest', with: 'alice' });
+  await first;
+  cpSync(profile, copy, { recursive: true });
   await write(profile, 'two');
-  // The old profile gives the second place to another message.
-  await write(backup, 'another two');
+  // The relay, restored from a backup, doesn't know of the last sign-in. The copy gives the second number to another
+  // message.
+  const database = new DatabaseSync(join(relay.data, 'relay.sqlite'));
+  database.exec('DELETE FROM sign_ins');
+  database.close();
+  await write(copy, 'another two');
   const notice = await heard(bob, { event: 'notice' });
-  expect(notice).toMatchObject({ with: 'alice', kind: 'forked' });
+  expect(notice).toMatchObject({ with: 'alice', kind: 'fork' });
   bob.type('{"do":"history","with":"alice"}\n{"do":"quit"}\n');
   const history = await heard(bob, { event: 'history' });
-  expect(history['messages']).toContainEqual(expect.objectContaining({ kind: 'forked' }));
+  expect(history['messages']).toContainEqual(expect.objectContaining({ kind: 'fork' }));
   expect(await bob.exit).toBe(0);
   expect(events(bob).filter(({ event }) => event === 'notice')).toHaveLength(1);
 
   const again = startHere(['--profile', bobs]);
   await printed(again, '-- online --');
   await ask(again, '/to alice', /bob to alice: /);
-  await ask(again, '/history', /one\n(.*\n)*.*-- The messages here do not fit together/);
+  await ask(again, '/history', /one\n(.*\n)*.*-- The messages here don't fit together/);
 });
 
 /** The lines since the connection was made, each time of day taken out. */
@@ -223,7 +250,9 @@ async function transcript(screen: Screen): Promise<string[]> {
 
 async function sit(relay: TestRelay): Promise<{ screen: Screen; bob: Messenger; shows: typeof shows }> {
   const bob = await arrive('bob', relay);
-  const screen = openScreen(['cli/index.ts', ...options('alice', relay)], COLUMNS, 12);
+  // An invite of bob's: what he writes is no message request.
+  const invited = options('alice', { ...relay, invite: bob.invite() });
+  const screen = openScreen(['cli/index.ts', ...invited], COLUMNS, 12);
   const shows = async (...lines: string[]): Promise<void> =>
     vi.waitFor(async () => expect(await transcript(screen)).toEqual(lines), { timeout: PATIENCE_MS });
   await until(async () => (await screen.lines()).includes('-- online --'));

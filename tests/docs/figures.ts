@@ -1,13 +1,16 @@
 // Draws the figures of docs/HOW-IT-WORKS.md: `node tests/docs/figures.ts` writes them into docs/figures/. Their numbers
 // come from the code.
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { BLOCK_BYTES, HEADER_BYTES, RSA_BYTES } from '../../protocol/envelope.ts';
+import { BLOCK_BYTES, HEADER_BYTES } from '../../protocol/envelope.ts';
+import { PIECE_BYTES } from '../../protocol/payload.ts';
+import { PREKEY_LIFETIME_MS } from '../../protocol/prekey.ts';
 import { MODULUS_BITS } from '../../protocol/public-key.ts';
-import { RECEPTION_KEY_LIFETIME_MS, ROTATION_MS } from '../../protocol/statements.ts';
 import { arrow, box, figure, line, text } from './drawing.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const HASH_BYTES = 32;
+/** main/messenger/prekeys.ts */
+const ROTATION_MS = 7 * DAY_MS;
 const bits = (count: number): string => `${count.toLocaleString('en')} bits`;
 
 const keyPair = figure('A key pair follows from two primes', 210, [
@@ -29,7 +32,7 @@ const oaep = figure('OAEP: what is added to a message before RSA', 300, [
   box([250, 20], [110, 44], 'plain', ['hash of label', `${HASH_BYTES} bytes`]),
   box([360, 20], [70, 44], 'plain', ['zeros']),
   box([430, 20], [50, 44], 'plain', ['01']),
-  box([480, 20], [250, 44], 'private', ['message', `at most ${BLOCK_BYTES} bytes`]),
+  box([480, 20], [250, 44], 'private', ['message', `at most ${PIECE_BYTES} bytes`]),
   arrow([125, 64], [125, 128]),
   arrow([505, 64], [505, 128]),
   arrow([180, 54], [210, 54], [210, 86], [493, 86]),
@@ -40,29 +43,29 @@ const oaep = figure('OAEP: what is added to a message before RSA', 300, [
   text([125, 115], '⊕'),
   box([30, 130], [40, 44], 'plain', ['00']),
   box([70, 130], [110, 44], 'sealed', ['masked seed', `${HASH_BYTES} bytes`]),
-  box([180, 130], [550, 44], 'sealed', ['masked block', `${RSA_BYTES - HASH_BYTES - 1} bytes`]),
+  box([180, 130], [550, 44], 'sealed', ['masked block', `${BLOCK_BYTES - HASH_BYTES - 1} bytes`]),
   arrow([380, 174], [380, 228]),
   text([395, 205], 'RSA with the public key', 'small note left'),
-  box([30, 230], [700, 44], 'sealed', ['block', `${RSA_BYTES} bytes`]),
+  box([30, 230], [700, 44], 'sealed', ['block', `${BLOCK_BYTES} bytes`]),
 ]);
 
 const BRACKET = 88;
 const envelope = figure('An envelope, and what is inside its blocks', 300, [
   box([30, 30], [120, 46], 'plain', ['header', `${HEADER_BYTES} bytes`]),
-  box([150, 30], [130, 46], 'sealed', ['block 0', `${RSA_BYTES} bytes`]),
+  box([150, 30], [130, 46], 'sealed', ['block 0', `${BLOCK_BYTES} bytes`]),
   box([280, 30], [90, 46], 'sealed', ['…']),
-  box([370, 30], [130, 46], 'sealed', ['block n − 1', `${RSA_BYTES} bytes`]),
-  box([530, 30], [200, 46], 'public', ["sender's signature", `${RSA_BYTES} bytes`]),
+  box([370, 30], [130, 46], 'sealed', ['block n − 1', `${BLOCK_BYTES} bytes`]),
+  box([530, 30], [200, 46], 'public', ["sender's signature", `${BLOCK_BYTES} bytes`]),
   line([30, 82], [30, BRACKET], [500, BRACKET], [500, 82]),
   arrow([500, BRACKET], [630, BRACKET], [630, 79]),
   text([690, 106], 'is signed', 'small note'),
   line([150, 78], [30, 168]),
   line([500, 78], [730, 168]),
-  text([300, 150], `n pieces of ${BLOCK_BYTES} bytes, before they are encrypted`, 'small note'),
-  box([30, 170], [120, 46], 'plain', ['header hash', `${HASH_BYTES} bytes`]),
-  box([150, 170], [160, 46], 'plain', ['place in the chain', '48 bytes']),
-  box([310, 170], [150, 46], 'plain', ['time, type, length', '13 bytes']),
-  box([460, 170], [180, 46], 'private', ['text']),
+  text([300, 150], `n pieces of ${PIECE_BYTES} bytes, before they are encrypted`, 'small note'),
+  box([30, 170], [160, 46], 'plain', ['number in a chain', '32 bytes']),
+  box([190, 170], [120, 46], 'plain', ['time', '8 bytes']),
+  box([310, 170], [150, 46], 'plain', ['salt, length', '18 bytes']),
+  box([460, 170], [180, 46], 'private', ['content: the text']),
   box([640, 170], [90, 46], 'plain', ['zeros']),
   text(
     [380, 255],
@@ -82,7 +85,7 @@ const twoKeys = figure('Two keys of one user: one signs, one opens', 220, [
   box([30, 130], [190, 66], 'private', [
     'encryption key',
     `${ROTATION_MS / DAY_MS} days in use, then kept,`,
-    `destroyed after ${RECEPTION_KEY_LIFETIME_MS / DAY_MS} days`,
+    `destroyed after ${PREKEY_LIFETIME_MS / DAY_MS} days`,
   ]),
   text([265, 155], 'opens', 'small'),
   arrow([220, 163], [308, 163]),
@@ -95,12 +98,12 @@ const receiving = figure('What a recipient checks, in order', 150, [
   ...[
     ['shape', 'length, version'],
     ['recipient', 'is it for me?'],
-    ['sender', 'the pinned key?'],
+    ['sender', 'a known device?'],
     ['signature', 'PSS verifies?'],
   ].map((lines, i) => box([30 + i * 120, 30], [102, 56], 'public', lines)),
   ...[
     ['open', 'each block'],
-    ['content', 'hash, padding'],
+    ['content', 'length, padding'],
   ].map((lines, i) => box([510 + i * 118, 30], [102, 56], 'private', lines)),
   ...[132, 252, 372, 492].map((x) => arrow([x, 58], [x + 16, 58])),
   arrow([612, 58], [626, 58]),

@@ -1,5 +1,5 @@
 // Texts that somebody might send in order to break the window: markup, templates, direction, height, width, length.
-import { MAX_TEXT_BYTES } from '../../protocol/fields.ts';
+import { MAX_TEXT_BYTES } from '../../protocol/content.ts';
 
 const script = 'window.pwned=1;alert(1)';
 const bytes = (text: string): number => Buffer.byteLength(text);

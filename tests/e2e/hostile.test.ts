@@ -1,8 +1,8 @@
 // Hostile texts, sent for real and shown by the app: they stay texts, arrive as they were sent, and break no layout.
 import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
-import { bringOnline, openPerson, until } from '../town.ts';
-import { arriveAtDesk, openConversation, openRelayProcess, rowOf } from './desk.ts';
+import { bringOnline, openPerson, until } from '../harness.ts';
+import { addContact, joinInApp, openConversation, openRelayProcess, rowOf } from './driver.ts';
 import { asReceived, hostileTexts, oneOfEach } from './hostile-texts.ts';
 import { soon } from './soon.ts';
 
@@ -120,10 +120,12 @@ async function walk(
 
 test('hostile texts stay texts, arrive as they were sent, and break nothing', async () => {
   const relay = await openRelayProcess();
-  const desk = await arriveAtDesk('alice', relay.invite, { size: { width: 900, height: 700 } });
+  const driver = await joinInApp('alice', relay.invite, { size: { width: 900, height: 700 } });
   const mallory = await openPerson('mallory', relay.invite);
   await bringOnline(mallory);
-  const { page } = desk;
+  // Of a request only the first messages would be kept.
+  await addContact(driver, 'mallory');
+  const { page } = driver;
   const dialogs: string[] = [];
   page.on('dialog', (dialog) => (dialogs.push(dialog.message()), void dialog.dismiss()));
   await page.evaluate(
@@ -135,7 +137,7 @@ test('hostile texts stay texts, arrive as they were sent, and break nothing', as
   expect(hostileTexts.length).toBeGreaterThanOrEqual(200);
   for (const text of hostileTexts) await mallory.send('alice', text);
   await until(async () => (await count()) === hostileTexts.length);
-  await openConversation(desk, 'mallory');
+  await openConversation(driver, 'mallory');
   await page.evaluate(eyes);
 
   const widths = [900, 1400];
@@ -182,7 +184,7 @@ test('hostile texts stay texts, arrive as they were sent, and break nothing', as
       `[window.pwned, ({}).polluted, document.querySelectorAll('script, style, iframe, img, link').length - window.mark]`,
     ),
   ).toEqual([undefined, undefined, 0]);
-  const { refusedRequests, windows } = await desk.recorded();
+  const { refusedRequests, windows } = await driver.recorded();
   expect([refusedRequests, windows.length]).toEqual([[], 1]);
-  expect(JSON.stringify((await desk.recorded()).notifications)).not.toMatch(/script|zalgo/);
+  expect(JSON.stringify((await driver.recorded()).notifications)).not.toMatch(/script|zalgo/);
 });

@@ -5,26 +5,27 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { decodeInvite } from '../../protocol/invite.ts';
-import { temporaryFolder } from '../town.ts';
+import { decodeInvite } from '../../protocol/links.ts';
+import { temporaryFolder } from '../harness.ts';
 import {
+  addContact,
   bubble,
   builtMain,
-  type Desk,
+  type AppDriver,
   freePort,
   host,
   joinAs,
   meet,
   openConversation,
-  openDesk,
+  openApp,
   rowOf,
   ticked,
   write,
-} from './desk.ts';
+} from './driver.ts';
 
-const dialogOf = ({ page }: Desk) => page.getByRole('dialog', { name: 'Host a relay on this computer' });
+const dialogOf = ({ page }: AppDriver) => page.getByRole('dialog', { name: 'Host a relay on this computer' });
 
-async function openHosting({ page }: Desk): Promise<void> {
+async function openHosting({ page }: AppDriver): Promise<void> {
   await page.getByRole('button', { name: 'Settings' }).click();
   await page.getByRole('button', { name: /^(Host a relay|Show)$/ }).click();
 }
@@ -32,32 +33,32 @@ async function openHosting({ page }: Desk): Promise<void> {
 /** Somebody who hosts a relay and has joined it. */
 async function openHost(
   name: string,
-  options: Parameters<typeof openDesk>[0] = {},
-): Promise<Desk & { port: number }> {
+  options: Parameters<typeof openApp>[0] = {},
+): Promise<AppDriver & { port: number }> {
   const port = await freePort();
-  const desk = await openDesk(options);
-  await host(desk, port);
-  await desk.page.keyboard.press('Escape');
-  await desk.page.getByLabel('Your name').fill(name);
-  await desk.page.getByText('is the right one').waitFor();
-  await desk.page.getByRole('button', { name: 'Join', exact: true }).click();
-  await desk.page.getByText(`You are ${name}`).waitFor();
-  return Object.assign(desk, { port });
+  const driver = await openApp(options);
+  await host(driver, port);
+  await driver.page.keyboard.press('Escape');
+  await driver.page.getByLabel('Your name').fill(name);
+  await driver.page.getByText('is the right one').waitFor();
+  await driver.page.getByRole('button', { name: 'Join', exact: true }).click();
+  await driver.page.getByText(`You are ${name}`).waitFor();
+  return Object.assign(driver, { port });
 }
 
 /** The invite that the hosting dialog makes. */
-async function inviteOf(desk: Desk): Promise<string> {
-  await openHosting(desk);
-  await dialogOf(desk).getByRole('button', { name: 'Invite somebody' }).click();
-  const link = await desk.page.getByLabel('The invite as a link').innerText();
-  await desk.page.keyboard.press('Escape');
+async function inviteOf(driver: AppDriver): Promise<string> {
+  await openHosting(driver);
+  await dialogOf(driver).getByRole('button', { name: 'Invite somebody' }).click();
+  const link = await driver.page.getByLabel('The invite as a link').innerText();
+  await driver.page.keyboard.press('Escape');
   return link;
 }
 
-const relaysOf = async (desk: Desk): Promise<number[]> => (await desk.recorded()).utilities;
+const relaysOf = async (driver: AppDriver): Promise<number[]> => (await driver.recorded()).utilities;
 
-const warnings = async (desk: Desk): Promise<string[]> =>
-  (await desk.recorded()).dialogs
+const warnings = async (driver: AppDriver): Promise<string[]> =>
+  (await driver.recorded()).dialogs
     .filter(({ kind }) => kind === 'message')
     .map(({ options }) => (options as { message: string }).message);
 
@@ -73,17 +74,17 @@ test('from the first start to a conversation: host, invite by picture and by lin
   await expect.poll(() => existsSync(picture)).toBe(true);
   await alice.page.keyboard.press('Escape');
   const { relays, inviter } = decodeInvite(link);
-  expect(inviter?.name).toBe('alice');
+  expect(inviter?.user).toBe('alice');
   for (const relay of relays) expect(relay).toMatch(new RegExp(`:${alice.port}$`));
 
   // One joins by the picture, one by the link; both know the inviter as verified.
-  const bob = await openDesk();
+  const bob = await openApp();
   await bob.page.getByLabel('Read a QR code from a picture').setInputFiles(picture);
   await expect.poll(() => bob.page.getByLabel('Invite', { exact: true }).inputValue()).toBe(link);
   await bob.page.getByLabel('Your name').fill('bob');
   await bob.page.getByRole('button', { name: 'Join', exact: true }).click();
   await rowOf(bob.page, 'alice').getByRole('img', { name: 'Verified' }).waitFor();
-  const carol = await openDesk({ args: [link] });
+  const carol = await openApp({ args: [link] });
   await carol.page.getByLabel('Your name').fill('carol');
   await carol.page.getByRole('button', { name: 'Join', exact: true }).click();
   await rowOf(carol.page, 'alice').getByRole('img', { name: 'Verified' }).waitFor();
@@ -105,6 +106,7 @@ test('from the first start to a conversation: host, invite by picture and by lin
     label: 'Hosting a relay: 2 others connected',
     enabled: false,
   });
+  await addContact(carol, 'bob');
   await meet(bob, 'carol');
   await write(bob, 'carol', 'through a closed window');
   await ticked(bob, 'through a closed window', 'Delivered');
@@ -129,7 +131,7 @@ test('from the first start to a conversation: host, invite by picture and by lin
   await bubble(bob.page, 'written while there was no relay').waitFor();
 
   // Started again, as the system does it: without a window, and everybody is back.
-  const again = await openDesk({ profile: alice.profile, args: ['--hidden'], window: false });
+  const again = await openApp({ profile: alice.profile, args: ['--hidden'], window: false });
   await ticked(bob, 'written while there was no relay', 'Delivered');
   await write(bob, 'carol', 'and all is as before');
   await ticked(bob, 'and all is as before', 'Delivered');
@@ -138,7 +140,7 @@ test('from the first start to a conversation: host, invite by picture and by lin
 
 test('hosting is begun from the settings, on a port that is free, and ended there', async () => {
   const alice = await openHost('alice');
-  const bob = await openDesk();
+  const bob = await openApp();
   await joinAs(bob, 'bob', await inviteOf(alice));
   const { page } = bob;
   await openHosting(bob);
@@ -185,7 +187,7 @@ test('hosting is begun from the settings, on a port that is free, and ended ther
 
 test('a relay moves to another computer by a backup, and those who have joined it find it again', async () => {
   const alice = await openHost('alice');
-  const bob = await openDesk();
+  const bob = await openApp();
   await joinAs(bob, 'bob', await inviteOf(alice));
   const file = join(temporaryFolder(), 'ours.signet-relay');
   await openHosting(alice);
@@ -198,7 +200,7 @@ test('a relay moves to another computer by a backup, and those who have joined i
   await alice.page.getByRole('button', { name: 'Start the relay' }).waitFor();
 
   // The new computer: another profile, where nobody has joined yet.
-  const dave = await openDesk();
+  const dave = await openApp();
   await dave.page.getByRole('button', { name: 'Host one on this computer' }).click();
   const other = join(temporaryFolder(), 'letter.txt');
   writeFileSync(other, 'Dear Dave,');
@@ -214,6 +216,7 @@ test('a relay moves to another computer by a backup, and those who have joined i
   await dialogOf(dave).getByText('Running since').waitFor();
   // The same key at the same address: both are back without doing anything.
   await dialogOf(dave).getByText('2 others').waitFor();
+  await addContact(alice, 'bob');
   await meet(bob, 'alice');
   await write(bob, 'alice', 'moved');
   await ticked(bob, 'moved', 'Delivered');
@@ -250,14 +253,14 @@ test('what goes wrong is told, and gets right by itself: killed, the port taken 
   const alice = await openHost('alice');
   const { profile, port } = alice;
   await alice.kill();
-  const again = await openDesk({ profile });
+  const again = await openApp({ profile });
   await again.page.getByText('You are alice').waitFor();
   await again.page.getByText('Connected to the relay').waitFor();
   await again.kill();
 
   const other = createServer((socket) => socket.destroy());
   await expect.poll(() => listens(other, port)).toBe(true);
-  const third = await openDesk({ profile });
+  const third = await openApp({ profile });
   await openHosting(third);
   await dialogOf(third).getByRole('status').getByText(`port ${port}: another program uses it.`).waitFor();
   await dialogOf(third).getByText('Not running').waitFor();
@@ -269,7 +272,7 @@ test('what goes wrong is told, and gets right by itself: killed, the port taken 
   const database = join(profile, 'relay', 'relay.sqlite');
   const whole = readFileSync(database);
   writeFileSync(database, Buffer.concat([Buffer.alloc(4096, 7), whole.subarray(4096)]));
-  const fourth = await openDesk({ profile });
+  const fourth = await openApp({ profile });
   await openHosting(fourth);
   await dialogOf(fourth)
     .getByRole('status')

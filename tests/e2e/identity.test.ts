@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import type { Locator } from 'playwright-core';
 import { expect, test } from 'vitest';
 import { spawnChat, spawnRelay } from '../processes.ts';
-import { temporaryFolder } from '../town.ts';
-import { arriveAtDesk, composer, meet, ticked, write } from './desk.ts';
+import { temporaryFolder } from '../harness.ts';
+import { joinInApp, composer, meet, ticked, write } from './driver.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 
@@ -19,7 +19,7 @@ test('new keys under a known name are told, and taken only after a second, delib
     await bob.wait(({ event }) => event === 'ready');
     return bob;
   };
-  const [alice, first] = await Promise.all([arriveAtDesk('alice', invite), arrive()]);
+  const [alice, first] = await Promise.all([joinInApp('alice', invite), arrive()]);
   const { page } = alice;
   await meet(alice, 'bob');
   await write(alice, 'bob', 'to the one I know');
@@ -39,15 +39,15 @@ test('new keys under a known name are told, and taken only after a second, delib
   await page.getByText('Connected to the relay').waitFor();
 
   await write(alice, 'bob', 'who are you?');
-  const banner = page.getByRole('alert').filter({ hasText: "bob's keys are not the ones you knew" });
+  const banner = page.getByRole('alert').filter({ hasText: "bob's safety number has changed" });
   await banner.waitFor();
   // What was written is still there, and went to nobody.
   expect(await composer(page, 'bob').inputValue()).toBe('who are you?');
-  await page.getByText('New keys, not accepted').waitFor();
+  await page.getByText('New safety number, not accepted').waitFor();
 
   // A double click does not decide; nothing moves under it.
-  const accept = banner.getByRole('button', { name: 'Accept the new keys' });
-  const sure = banner.getByRole('button', { name: 'Yes, I asked bob: accept' });
+  const accept = banner.getByRole('button', { name: 'Accept the new safety number' });
+  const sure = banner.getByRole('button', { name: 'Yes, I asked bob. Accept' });
   const focused = (button: Locator): Locator => button.and(page.locator(':focus'));
   const box = await accept.boundingBox();
   await page.mouse.dblclick(box!.x + box!.width / 2, box!.y + box!.height / 2, { delay: 20 });

@@ -1,24 +1,26 @@
-// How an invite gets from one desk to another: as a link, as a picture of a QR code, by a click on it.
+// How an invite gets from one driver to another: as a link, as a picture of a QR code, by a click on it.
 import { randomBytes } from 'node:crypto';
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { encodeInvite } from '../../protocol/invite.ts';
-import { temporaryFolder } from '../town.ts';
+import { encodeInvite } from '../../protocol/links.ts';
+import { temporaryFolder } from '../harness.ts';
 import {
-  arriveAtDesk,
+  addContact,
+  openConversation,
+  joinInApp,
   composer,
-  type Desk,
+  type AppDriver,
   freePort,
-  openDesk,
+  openApp,
   openRelayProcess,
   rowOf,
   ticked,
   write,
-} from './desk.ts';
+} from './driver.ts';
 
 /** The link that alice's invitation dialog shows. */
-async function inviteOf({ page }: Desk): Promise<string> {
+async function inviteOf({ page }: AppDriver): Promise<string> {
   await page.getByRole('button', { name: 'Invite somebody' }).click();
   const link = await page.getByLabel('The invite as a link').innerText();
   await page.keyboard.press('Escape');
@@ -27,7 +29,7 @@ async function inviteOf({ page }: Desk): Promise<string> {
 
 test('a QR code that was saved as a picture is read from it, and the inviter is verified from the start', async () => {
   const relay = await openRelayProcess();
-  const alice = await arriveAtDesk('alice', relay.invite);
+  const alice = await joinInApp('alice', relay.invite);
   const picture = join(temporaryFolder(), 'invite.png');
   await alice.answerDialog({ filePath: picture });
   await alice.page.getByRole('button', { name: 'Invite somebody' }).click();
@@ -40,7 +42,7 @@ test('a QR code that was saved as a picture is read from it, and the inviter is 
   expect(clipboard).toMatch(/^signet:\/\/join\?v=1&relay=.*&key=.*&from=alice&identity=.{43}$/);
   await alice.page.keyboard.press('Escape');
 
-  const bob = await openDesk();
+  const bob = await openApp();
   const { page } = bob;
   await page.getByLabel('Read a QR code from a picture').setInputFiles(picture);
   await expect.poll(() => page.getByLabel('Invite', { exact: true }).inputValue()).toBe(clipboard);
@@ -51,12 +53,12 @@ test('a QR code that was saved as a picture is read from it, and the inviter is 
   await rowOf(page, 'alice').click();
   await page.getByText('Verified by the invite').waitFor();
   await write(bob, 'alice', 'Your code was legible');
-  await rowOf(alice.page, 'bob').click();
+  await openConversation(alice, 'bob');
   await ticked(bob, 'Your code was legible', 'Read');
 });
 
 test('a picture without a code is said to have none', async () => {
-  const { page } = await openDesk();
+  const { page } = await openApp();
   const picture = join(temporaryFolder(), 'icon.png');
   copyFileSync(join(import.meta.dirname, '..', '..', 'build', 'icons', 'icon.png'), picture);
   await page.getByLabel('Read a QR code from a picture').setInputFiles(picture);
@@ -71,36 +73,37 @@ test('a picture without a code is said to have none', async () => {
 
 test('a link that is opened fills in the invite; for somebody who has joined, it verifies the inviter', async () => {
   const relay = await openRelayProcess();
-  const alice = await arriveAtDesk('alice', relay.invite);
+  const alice = await joinInApp('alice', relay.invite);
   const link = await inviteOf(alice);
 
   // Signet is started by the link.
-  const bob = await openDesk({ args: [link] });
+  const bob = await openApp({ args: [link] });
   await expect.poll(() => bob.page.getByLabel('Invite', { exact: true }).inputValue()).toBe(link);
   // A second start hands the link over to the first.
-  const carol = await openDesk();
+  const carol = await openApp();
   await carol.page.getByLabel('Your name').waitFor();
-  const second = await openDesk({ profile: carol.profile, args: [link], window: false });
+  const second = await openApp({ profile: carol.profile, args: [link], window: false });
   expect(await second.exited).toBe(0);
   await expect.poll(() => carol.page.getByLabel('Invite', { exact: true }).inputValue()).toBe(link);
 
   // Dave has joined by the bare invite, and knows nobody; the link makes alice known to him, and verified.
-  const dave = await arriveAtDesk('dave', relay.invite);
+  const dave = await joinInApp('dave', relay.invite);
   await dave.openUrl(link);
   await composer(dave.page, 'alice').waitFor();
   await dave.page.getByText('Verified by the invite').waitFor();
   // One to another relay is refused with a sentence, and nothing changes.
   const other = await openRelayProcess();
   await dave.openUrl(other.invite);
-  await dave.page.getByText('The invite is for another relay than the one this profile is on.').waitFor();
+  await dave.page.getByText('The invite is for another relay than the one this profile uses.').waitFor();
+  await addContact(alice, 'dave');
   await write(dave, 'alice', 'still on the same relay');
   await ticked(dave, 'still on the same relay', 'Delivered');
 });
 
 test('a link that is opened while one is joining fills in the invite if that fails', async () => {
   const relay = await openRelayProcess();
-  const { page, openUrl } = await openDesk();
-  const gone = encodeInvite({ relays: [`127.0.0.1:${await freePort()}`], key: randomBytes(32) });
+  const { page, openUrl } = await openApp();
+  const gone = encodeInvite({ relays: [`127.0.0.1:${await freePort()}`], relayKey: randomBytes(32) });
   await page.getByLabel('Your name').fill('alice');
   await page.getByLabel('Invite', { exact: true }).fill(gone);
   await page.getByRole('button', { name: 'Join' }).click();
@@ -118,7 +121,7 @@ test('a link that is opened while one is joining fills in the invite if that fai
 test('a member whose relay has moved pastes an invite to where it is now', async () => {
   const relay = await openRelayProcess();
   const other = await openRelayProcess();
-  const alice = await arriveAtDesk('alice', relay.invite);
+  const alice = await joinInApp('alice', relay.invite);
   const { page } = alice;
   await relay.kill();
   const cutOff = page.getByText('Not connected, trying again').or(page.getByText('Connecting to the relay'));
@@ -128,7 +131,7 @@ test('a member whose relay has moved pastes an invite to where it is now', async
   const field = page.getByLabel('Name', { exact: true });
   await field.fill(other.invite);
   await field.press('Enter');
-  await page.getByText('The invite is for another relay than the one this profile is on.').waitFor();
+  await page.getByText('The invite is for another relay than the one this profile uses.').waitFor();
   await field.fill(moved);
   await field.press('Enter');
   await field.waitFor({ state: 'hidden' });

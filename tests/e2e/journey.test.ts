@@ -1,25 +1,22 @@
-// Two people at two desks, from the first start on: a real relay process, a real keychain, the built app.
+// Two people at two apps, from the first start on: a real relay process, a real keychain, the built app.
 import { expect, test } from 'vitest';
 import {
-  arriveAtDesk,
+  joinInApp,
   bubble,
   composer,
   joinAs,
   meet,
   openConversation,
-  openDesk,
+  openApp,
   openRelayProcess,
   rowOf,
   ticked,
   write,
-} from './desk.ts';
+} from './driver.ts';
 
 test('they join, chat both ways until everything is read, and find it all again after a restart', async () => {
   const relay = await openRelayProcess();
-  const [alice, bob] = await Promise.all([
-    arriveAtDesk('alice', relay.invite),
-    arriveAtDesk('bob', relay.invite),
-  ]);
+  const [alice, bob] = await Promise.all([joinInApp('alice', relay.invite), joinInApp('bob', relay.invite)]);
   await meet(alice, 'bob');
   const texts = [
     'Hello Bob',
@@ -54,8 +51,8 @@ test('they join, chat both ways until everything is read, and find it all again 
   await Promise.all([alice.quit(), bob.quit()]);
   expect(await Promise.all([alice.exited, bob.exited])).toEqual([0, 0]);
   const [again, bobAgain] = await Promise.all([
-    openDesk({ profile: alice.profile }),
-    openDesk({ profile: bob.profile }),
+    openApp({ profile: alice.profile }),
+    openApp({ profile: bob.profile }),
   ]);
   await openConversation(again, 'bob');
   for (const text of [...texts, 'first\nsecond']) await bubble(again.page, text).waitFor();
@@ -66,10 +63,7 @@ test('they join, chat both ways until everything is read, and find it all again 
 
 test('a relay that is killed in mid-conversation loses nothing, and the banner says what is true', async () => {
   const relay = await openRelayProcess();
-  const [alice, bob] = await Promise.all([
-    arriveAtDesk('alice', relay.invite),
-    arriveAtDesk('bob', relay.invite),
-  ]);
+  const [alice, bob] = await Promise.all([joinInApp('alice', relay.invite), joinInApp('bob', relay.invite)]);
   await meet(alice, 'bob');
   await write(alice, 'bob', 'before');
   await openConversation(bob, 'alice');
@@ -103,10 +97,7 @@ test('a relay that is killed in mid-conversation loses nothing, and the banner s
 
 test('an app that is killed has lost nothing that it had taken', async () => {
   const relay = await openRelayProcess();
-  const [alice, bob] = await Promise.all([
-    arriveAtDesk('alice', relay.invite),
-    arriveAtDesk('bob', relay.invite),
-  ]);
+  const [alice, bob] = await Promise.all([joinInApp('alice', relay.invite), joinInApp('bob', relay.invite)]);
   await meet(alice, 'bob');
   await relay.kill();
   await write(alice, 'bob', 'taken');
@@ -122,7 +113,7 @@ test('an app that is killed has lost nothing that it had taken', async () => {
   await alice.kill();
   await relay.again();
 
-  const again = await openDesk({ profile: alice.profile });
+  const again = await openApp({ profile: alice.profile });
   await openConversation(again, 'bob');
   expect(await composer(again.page, 'bob').inputValue()).toBe('a draft');
   await openConversation(bob, 'alice');
@@ -131,9 +122,9 @@ test('an app that is killed has lost nothing that it had taken', async () => {
 
 test('a name that is taken, a wrong invite, a relay that is gone: a sentence at the field, and the input is kept', async () => {
   const relay = await openRelayProcess();
-  await arriveAtDesk('alice', relay.invite);
-  const desk = await openDesk();
-  const { page } = desk;
+  await joinInApp('alice', relay.invite);
+  const driver = await openApp();
+  const { page } = driver;
   const name = page.getByLabel('Your name');
   const invite = page.getByLabel('Invite');
   const join = page.getByRole('button', { name: 'Join' });
@@ -160,7 +151,7 @@ test('a name that is taken, a wrong invite, a relay that is gone: a sentence at 
   await join.click();
   await page.getByText(/can't be reached: nothing listens there/).waitFor();
   await relay.again();
-  await joinAs(desk, 'bob', relay.invite);
+  await joinAs(driver, 'bob', relay.invite);
 
   // Unknown people are said to be unknown where their name was typed.
   await page.getByRole('button', { name: 'New conversation' }).first().click();
@@ -172,8 +163,8 @@ test('a name that is taken, a wrong invite, a relay that is gone: a sentence at 
 
 test('a text that is too long is refused with its size, and stays', async () => {
   const relay = await openRelayProcess();
-  const alice = await arriveAtDesk('alice', relay.invite);
-  await arriveAtDesk('bob', relay.invite);
+  const alice = await joinInApp('alice', relay.invite);
+  await joinInApp('bob', relay.invite);
   await meet(alice, 'bob');
   const field = composer(alice.page, 'bob');
   await field.fill('é'.repeat(16 * 1024 + 1));

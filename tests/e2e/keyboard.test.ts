@@ -1,7 +1,7 @@
 // Everything with the keyboard alone, once through: first start, a conversation, its details, the way back.
 import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
-import { arriveAtDesk, bubble, openConversation, openDesk, openRelayProcess, write } from './desk.ts';
+import { joinInApp, bubble, openConversation, openApp, openRelayProcess, write } from './driver.ts';
 
 /** What has the focus, by its role and name as assistive technology has them. */
 const focused = (page: Page): Promise<string> =>
@@ -33,8 +33,8 @@ const showsFocus = (page: Page): Promise<boolean> =>
 
 test('a person with a keyboard and no mouse', async () => {
   const relay = await openRelayProcess();
-  const bob = await arriveAtDesk('bob', relay.invite);
-  const alice = await openDesk();
+  const bob = await joinInApp('bob', relay.invite);
+  const alice = await openApp();
   const { page } = alice;
   const { keyboard } = page;
 

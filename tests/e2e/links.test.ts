@@ -1,26 +1,31 @@
 // Links in messages: shown, reached by mouse and keyboard, asked about with the address that is really opened, and
 // opened outside only then.
 import { expect, test } from 'vitest';
-import { arriveAtDesk, bubble, type Desk, meet, openConversation, openRelayProcess, write } from './desk.ts';
+import {
+  joinInApp,
+  bubble,
+  type AppDriver,
+  meet,
+  openConversation,
+  openRelayProcess,
+  write,
+} from './driver.ts';
 import { soon } from './soon.ts';
 
 type Question = { message: string; detail: string; buttons: string[]; defaultId: number; cancelId: number };
 
 /** The questions that were asked, and what was opened. */
-async function seen(desk: Desk): Promise<{ asked: Question[]; opened: string[] }> {
-  const { dialogs, openedUrls } = await desk.recorded();
+async function seen(driver: AppDriver): Promise<{ asked: Question[]; opened: string[] }> {
+  const { dialogs, openedUrls } = await driver.recorded();
   expect(dialogs.filter(({ kind, modal }) => kind !== 'message' || !modal)).toEqual([]);
   return { asked: dialogs.map(({ options }) => options as Question), opened: openedUrls };
 }
-const open = (desk: Desk, url: string): Promise<unknown> =>
-  desk.page.evaluate(`bridge.calls.openLink({ url: ${JSON.stringify(url)} })`);
+const open = (driver: AppDriver, url: string): Promise<unknown> =>
+  driver.page.evaluate(`bridge.calls.openLink({ url: ${JSON.stringify(url)} })`);
 
-async function twoWithLinks(text: string): Promise<{ alice: Desk; bob: Desk }> {
+async function twoWithLinks(text: string): Promise<{ alice: AppDriver; bob: AppDriver }> {
   const relay = await openRelayProcess();
-  const [alice, bob] = await Promise.all([
-    arriveAtDesk('alice', relay.invite),
-    arriveAtDesk('bob', relay.invite),
-  ]);
+  const [alice, bob] = await Promise.all([joinInApp('alice', relay.invite), joinInApp('bob', relay.invite)]);
   await meet(bob, 'alice');
   await write(bob, 'alice', text);
   await openConversation(alice, 'bob');
@@ -120,7 +125,7 @@ test('a folded message never has half a link; unfolded, it has the whole one', a
 
 test('main opens nothing but https and mail addresses, whatever the page asks for', async () => {
   const relay = await openRelayProcess();
-  const desk = await arriveAtDesk('alice', relay.invite);
+  const driver = await joinInApp('alice', relay.invite);
   const refused = [
     ...[
       'http://b.example/',
@@ -144,7 +149,7 @@ test('main opens nothing but https and mail addresses, whatever the page asks fo
     ...['blob:https://b.example/1', 'view-source:https://b.example/', 'https:b.example@c.example'],
   ];
   for (const url of refused) {
-    expect(await open(desk, url), url).toEqual({
+    expect(await open(driver, url), url).toEqual({
       ok: false,
       failure: {
         code: 'link-unusable',
@@ -152,13 +157,13 @@ test('main opens nothing but https and mail addresses, whatever the page asks fo
       },
     });
   }
-  expect(await seen(desk)).toEqual({ asked: [], opened: [] });
+  expect(await seen(driver)).toEqual({ asked: [], opened: [] });
 
   // What is opened is what was shown, to the last character; also if that takes several lines.
   const long = `https://b.example/${'0123456789'.repeat(100)}`;
-  await desk.answerDialog({ response: 0 });
-  expect(await open(desk, ` ${long}\n`)).toMatchObject({ ok: true });
-  const { asked, opened } = await seen(desk);
+  await driver.answerDialog({ response: 0 });
+  expect(await open(driver, ` ${long}\n`)).toMatchObject({ ok: true });
+  const { asked, opened } = await seen(driver);
   expect(asked[0]!.detail.split('\n').every((line) => line.length <= 50)).toBe(true);
   expect(asked[0]!.detail.replaceAll('\n', '')).toBe(long);
   expect(opened).toEqual([long]);

@@ -5,20 +5,20 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { decodeInvite, encodeInvite } from '../../protocol/invite.ts';
+import { decodeInvite, encodeInvite } from '../../protocol/links.ts';
 import { reachableAddresses } from '../../relay/addresses.ts';
-import { openRelay, type TestRelay } from '../town.ts';
+import { openRelay, type TestRelay } from '../harness.ts';
 import {
-  arriveAtDesk,
-  type Desk,
+  joinInApp,
+  type AppDriver,
   freePort,
   host,
   meet,
   openConversation,
-  openDesk,
+  openApp,
   ticked,
   write,
-} from './desk.ts';
+} from './driver.ts';
 
 const isForDocs = process.env['PICTURES'] === 'docs';
 const root = join(import.meta.dirname, '..', '..');
@@ -32,7 +32,7 @@ const port = async (): Promise<number> => (isForDocs ? DEFAULT_PORT : freePort()
 async function openPublicRelay(): Promise<TestRelay> {
   const relay = await openRelay({ host: '0.0.0.0', port: await port() });
   const [address = ''] = reachableAddresses('0.0.0.0', relay.port);
-  return { ...relay, invite: encodeInvite({ relays: [address], key: relay.key }) };
+  return { ...relay, invite: encodeInvite({ relays: [address], relayKey: relay.key }) };
 }
 
 /** By how many pixels the content of any part of the window is higher than the part itself. */
@@ -42,7 +42,7 @@ const HIDDEN = `Math.max(0, ...[...document.querySelectorAll('*')]
 
 /** Takes a picture that is as high as its content needs, and at least as high as this. */
 async function shoot(
-  { page }: Desk,
+  { page }: AppDriver,
   name: string,
   { colorScheme, ...size }: { colorScheme: 'light' | 'dark'; width: number; height: number },
 ): Promise<void> {
@@ -68,8 +68,8 @@ async function shoot(
 
 test('a conversation, and the details of a message', async () => {
   const relay = await openPublicRelay();
-  const alice = await arriveAtDesk('alice', relay.invite);
-  const bob = await arriveAtDesk('bob', relay.invite);
+  const alice = await joinInApp('alice', relay.invite);
+  const bob = await joinInApp('bob', relay.invite);
   await meet(alice, 'bob');
   const lines = [
     [alice, 'Hi Bob! Our own relay is running. 🎉'],
@@ -81,10 +81,10 @@ test('a conversation, and the details of a message', async () => {
     [alice, 'Gladly. Ten o’clock at the north gate?'],
     [bob, 'See you there.'],
   ] as const;
-  for (const [i, [desk, text]] of lines.entries()) {
+  for (const [i, [driver, text]] of lines.entries()) {
     if (i === 1) await openConversation(bob, 'alice');
-    await write(desk, desk === alice ? 'bob' : 'alice', text);
-    if (i > 0) await ticked(desk, text, 'Read');
+    await write(driver, driver === alice ? 'bob' : 'alice', text);
+    if (i > 0) await ticked(driver, text, 'Read');
   }
   await shoot(bob, 'conversation', { colorScheme: 'dark', width: 1100, height: 720 });
   await alice.page.getByLabel('Message details').nth(2).click();
@@ -93,17 +93,17 @@ test('a conversation, and the details of a message', async () => {
 });
 
 test('the dialog about a relay on this computer', async () => {
-  const desk = await openDesk();
-  await host(desk, await port());
-  await shoot(desk, 'hosting', { colorScheme: 'light', width: 700, height: 760 });
+  const driver = await openApp();
+  await host(driver, await port());
+  await shoot(driver, 'hosting', { colorScheme: 'light', width: 700, height: 760 });
 });
 
 test('a relay with another key than the invite names', async () => {
   const relay = await openPublicRelay();
-  const desk = await openDesk();
+  const driver = await openApp();
   const { relays } = decodeInvite(relay.invite);
-  await desk.page.getByLabel('Your name').fill('alice');
-  await desk.page.getByLabel('Invite').fill(encodeInvite({ relays, key: randomBytes(32) }));
-  await desk.page.getByText(/is not the relay of your invite/).waitFor();
-  await shoot(desk, 'other-key', { colorScheme: 'light', width: 700, height: 740 });
+  await driver.page.getByLabel('Your name').fill('alice');
+  await driver.page.getByLabel('Invite').fill(encodeInvite({ relays, relayKey: randomBytes(32) }));
+  await driver.page.getByText(/is not the relay of your invite/).waitFor();
+  await shoot(driver, 'other-key', { colorScheme: 'light', width: 700, height: 740 });
 });

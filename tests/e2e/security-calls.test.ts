@@ -2,14 +2,17 @@
 // and none is a rejected promise, an unexpected failure, or the end of the app.
 import { expect, test } from 'vitest';
 import { type CallName, calls } from '../../preload/contract.ts';
-import { localFailures, relayFailureCodes } from '../../protocol/failures.ts';
-import { type Desk, joinAs, meet, openDesk, openRelayProcess } from './desk.ts';
+import { failureCodes } from '../../protocol/failure-codes.ts';
+import { localFailures } from '../../protocol/failures.ts';
+import { type AppDriver, joinAs, meet, openApp, openRelayProcess } from './driver.ts';
 import { asPage } from './page-script.ts';
 import { spawnChat } from '../processes.ts';
-import { temporaryFolder } from '../town.ts';
+import { temporaryFolder } from '../harness.ts';
 
 const names = Object.keys(calls) as CallName[];
-const codes: string[] = [...relayFailureCodes, ...localFailures].filter((code) => code !== 'internal');
+const codes: string[] = [...Object.keys(failureCodes), ...localFailures].filter(
+  (code) => code !== 'internal',
+);
 
 /** Expressions of the page. */
 const anything = [
@@ -87,9 +90,9 @@ function inputsFor(name: CallName): string[] {
   ];
 }
 
-async function callWrongly(desk: Desk, name: CallName): Promise<Answer[]> {
+async function callWrongly(driver: AppDriver, name: CallName): Promise<Answer[]> {
   return asPage<Answer[]>(
-    desk,
+    driver,
     `const inputs = { ${inputsFor(name)
       .map((input, i) => `${i}: () => (${input})`)
       .join(',\n')} };
@@ -106,10 +109,10 @@ async function callWrongly(desk: Desk, name: CallName): Promise<Answer[]> {
 }
 
 /** All calls with all wrong inputs. */
-async function assertAnswered(desk: Desk): Promise<void> {
+async function assertAnswered(driver: AppDriver): Promise<void> {
   for (const name of names) {
     const inputs = inputsFor(name);
-    const answers = await callWrongly(desk, name);
+    const answers = await callWrongly(driver, name);
     expect(answers.length).toBe(inputs.length);
     for (const [i, { ok, code, message, rejected, input }] of answers.entries()) {
       const what = `${name}(${input.slice(0, 120)})`;
@@ -124,32 +127,32 @@ async function assertAnswered(desk: Desk): Promise<void> {
       expect(message, what).not.toMatch(/ at |node:|file:|\/tmp|\[object/);
     }
   }
-  expect(await desk.page.evaluate('[({}).polluted, ({}).contact]')).toEqual([undefined, undefined]);
-  const { windows, dialogs } = await desk.recorded();
+  expect(await driver.page.evaluate('[({}).polluted, ({}).contact]')).toEqual([undefined, undefined]);
+  const { windows, dialogs } = await driver.recorded();
   expect([windows.length, dialogs]).toEqual([1, []]);
-  expect(desk.log()).not.toMatch(/failed: |nobody expected/);
-  expect(await desk.page.evaluate('bridge.calls.snapshot().then(({ ok }) => ok)')).toBe(true);
+  expect(driver.log()).not.toMatch(/failed: |nobody expected/);
+  expect(await driver.page.evaluate('bridge.calls.snapshot().then(({ ok }) => ok)')).toBe(true);
 }
 
 test('whatever a call is given, it is answered; before joining and after it', async () => {
   const relay = await openRelayProcess();
   const bob = spawnChat(temporaryFolder(), 'bob', relay.invite);
   await bob.wait(({ event }) => event === 'ready');
-  const desk = await openDesk();
-  await desk.page.getByLabel('Your name').waitFor();
-  await assertAnswered(desk);
-  expect(await desk.page.evaluate('bridge.calls.draft({ contact: "bob" })')).toMatchObject({
+  const driver = await openApp();
+  await driver.page.getByLabel('Your name').waitFor();
+  await assertAnswered(driver);
+  expect(await driver.page.evaluate('bridge.calls.draft({ contact: "bob" })')).toMatchObject({
     failure: { code: 'profile-new' },
   });
-  await joinAs(desk, 'alice', relay.invite);
-  await meet(desk, 'bob');
-  await assertAnswered(desk);
+  await joinAs(driver, 'alice', relay.invite);
+  await meet(driver, 'bob');
+  await assertAnswered(driver);
   // Nothing of it was kept, and what is right still works.
-  const snapshot = await desk.page.evaluate('bridge.calls.snapshot()');
+  const snapshot = await driver.page.evaluate('bridge.calls.snapshot()');
   expect(snapshot).toMatchObject({
     value: { stage: { name: 'ready' }, conversations: [{ contact: 'bob' }] },
   });
-  expect(await desk.page.evaluate(`bridge.calls.sendMessage({ to: 'bob', text: 'fine' })`)).toEqual({
+  expect(await driver.page.evaluate(`bridge.calls.sendMessage({ to: 'bob', text: 'fine' })`)).toEqual({
     ok: true,
     value: undefined,
   });
@@ -157,8 +160,8 @@ test('whatever a call is given, it is answered; before joining and after it', as
 });
 
 test('only the page itself may call', async () => {
-  const desk = await openDesk();
-  await desk.page.getByLabel('Your name').waitFor();
+  const driver = await openApp();
+  await driver.page.getByLabel('Your name').waitFor();
   const frames = [
     { url: 'https://elsewhere.invalid/', inside: true },
     { url: 'app://signet/index.html', inside: true },
@@ -172,7 +175,7 @@ test('only the page itself may call', async () => {
   ];
   for (const frame of frames) {
     for (const name of names) {
-      const answer = await desk.invokeFrom(frame, name, []);
+      const answer = await driver.invokeFrom(frame, name, []);
       expect(answer, `${name} from ${frame.url}`).toEqual({
         ok: false,
         failure: { code: 'command-invalid', message: 'Only the window of Signet itself may ask for this.' },
@@ -180,5 +183,5 @@ test('only the page itself may call', async () => {
     }
   }
   // It was not asked to quit, either.
-  expect(await desk.page.evaluate('bridge.calls.snapshot().then(({ ok }) => ok)')).toBe(true);
+  expect(await driver.page.evaluate('bridge.calls.snapshot().then(({ ok }) => ok)')).toBe(true);
 });

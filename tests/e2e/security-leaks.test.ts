@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import keytar from 'keytar';
 import { expect, test } from 'vitest';
-import { afterwards, temporaryFolder } from '../town.ts';
+import { afterwards, temporaryFolder } from '../harness.ts';
 import {
-  arriveAtDesk,
+  joinInApp,
   composer,
   meet,
   openConversation,
@@ -15,7 +15,7 @@ import {
   rowOf,
   ticked,
   write,
-} from './desk.ts';
+} from './driver.ts';
 import { soon } from './soon.ts';
 
 /** Every file in a folder with its content; what is written meanwhile may be gone. */
@@ -60,10 +60,7 @@ test('after a chat there is nothing to read in the log and in the files', async 
   const before = process.env['TMPDIR'];
   process.env['TMPDIR'] = temporary;
   afterwards(() => (before === undefined ? delete process.env['TMPDIR'] : (process.env['TMPDIR'] = before)));
-  const [alice, bob] = await Promise.all([
-    arriveAtDesk('alice', relay.invite),
-    arriveAtDesk('bob', relay.invite),
-  ]);
+  const [alice, bob] = await Promise.all([joinInApp('alice', relay.invite), joinInApp('bob', relay.invite)]);
   const texts = {
     sent: 'Sent-marker-5d1f: ünïcödé',
     answered: 'Answered-marker-77aa',
@@ -103,7 +100,7 @@ test('after a chat there is nothing to read in the log and in the files', async 
 
   const secrets = { ...texts, ...(await keysOf(alice.profile)), invite: relay.invite };
   expect(findIn(written, secrets)).toEqual([]);
-  const logs = [alice, bob].map((desk, i) => ({ file: `log ${i}`, content: Buffer.from(desk.log()) }));
+  const logs = [alice, bob].map((driver, i) => ({ file: `log ${i}`, content: Buffer.from(driver.log()) }));
   expect(findIn(logs, secrets)).toEqual([]);
 });
 

@@ -1,12 +1,12 @@
 // The ways out of the window, tried by a script in it: going elsewhere, opening windows, asking for permissions, and
 // reading files through the page's own scheme.
 import { expect, test } from 'vitest';
-import { type Desk, openDesk } from './desk.ts';
+import { type AppDriver, openApp } from './driver.ts';
 import { asPage, elsewhere } from './page-script.ts';
 import { soon } from './soon.ts';
 
 /** The page is the one that was marked, and does what it did. */
-async function assertUsable({ page }: Desk, after: string): Promise<void> {
+async function assertUsable({ page }: AppDriver, after: string): Promise<void> {
   expect(await page.evaluate('[window.mark, window.ran]'), after).toEqual(['the same page', undefined]);
   // By the keyboard: a locator would wait for the navigation that was refused.
   const typed = `document.querySelector('input').focus(), document.querySelector('input').value`;
@@ -45,45 +45,45 @@ const refusals = [
 ];
 
 test('the page goes nowhere, whatever a script in it tries', async () => {
-  const desk = await openDesk();
-  const { page } = desk;
+  const driver = await openApp();
+  const { page } = driver;
   await page.getByLabel('Your name').waitFor();
-  const { url } = (await desk.recorded()).windows[0]!;
+  const { url } = (await driver.recorded()).windows[0]!;
   await page.evaluate(`void (window.mark = 'the same page')`);
   for (const attempt of navigations) {
     const refused = page.waitForEvent('requestfailed', (request) => request.isNavigationRequest());
-    await asPage(desk, `setTimeout(() => { ${attempt} });`);
+    await asPage(driver, `setTimeout(() => { ${attempt} });`);
     await refused;
-    await assertUsable(desk, attempt);
+    await assertUsable(driver, attempt);
   }
   for (const attempt of refusals) {
     const said = page.waitForEvent('console', (message) =>
       /not allowed|violates|blocked/i.test(message.text()),
     );
-    await asPage(desk, `setTimeout(() => { ${attempt} });`);
+    await asPage(driver, `setTimeout(() => { ${attempt} });`);
     await said;
-    await assertUsable(desk, attempt);
+    await assertUsable(driver, attempt);
   }
   const thrown = `try { history.pushState(null, '', '${elsewhere}/'); } catch (error) { return error.name; }`;
-  expect(await asPage(desk, thrown)).toBe('SecurityError');
-  const { windows, refusedRequests, openedUrls } = await desk.recorded();
+  expect(await asPage(driver, thrown)).toBe('SecurityError');
+  const { windows, refusedRequests, openedUrls } = await driver.recorded();
   expect(windows.map((window) => window.url)).toEqual([url]);
   expect([refusedRequests, openedUrls]).toEqual([[], []]);
 });
 
 test('a page that has got away from its address is answered nothing', async () => {
-  const desk = await openDesk();
-  await desk.page.getByLabel('Your name').waitFor();
-  const left = desk.page.waitForURL('about:blank');
-  await desk.page.evaluate(`void setTimeout(() => { location.href = 'about:blank'; })`);
+  const driver = await openApp();
+  await driver.page.getByLabel('Your name').waitFor();
+  const left = driver.page.waitForURL('about:blank');
+  await driver.page.evaluate(`void setTimeout(() => { location.href = 'about:blank'; })`);
   await left;
-  const answer = await desk.page.evaluate('window.bridge?.calls.snapshot()');
+  const answer = await driver.page.evaluate('window.bridge?.calls.snapshot()');
   expect(answer).toMatchObject({ ok: false, failure: { code: 'command-invalid' } });
 });
 
 test('no other window opens, and there are no guests', async () => {
-  const desk = await openDesk();
-  const { page } = desk;
+  const driver = await openApp();
+  const { page } = driver;
   await page.getByLabel('Your name').waitFor();
   await page.evaluate(`void (window.mark = 'the same page')`);
   for (const attempt of [
@@ -92,16 +92,16 @@ test('no other window opens, and there are no guests', async () => {
     link(`{ href: '${elsewhere}/', target: '_blank' }`),
     link(`{ href: '${elsewhere}/', target: 'named' }`),
   ]) {
-    await asPage(desk, `${attempt};`);
-    await soon(() => desk.pages().length, attempt).toBe(1);
-    await assertUsable(desk, attempt);
+    await asPage(driver, `${attempt};`);
+    await soon(() => driver.pages().length, attempt).toBe(1);
+    await assertUsable(driver, attempt);
   }
-  const { windows, refusedRequests, openedUrls } = await desk.recorded();
+  const { windows, refusedRequests, openedUrls } = await driver.recorded();
   expect([windows.length, refusedRequests, openedUrls]).toEqual([1, [], []]);
   // What main would have let pass, it would have been asked to open.
-  expect(desk.log()).not.toContain('opened by a page');
+  expect(driver.log()).not.toContain('opened by a page');
   const webview = await asPage<unknown[]>(
-    desk,
+    driver,
     `const guest = document.createElement('webview');
     guest.setAttribute('src', '${elsewhere}/');
     document.body.append(guest);
@@ -111,13 +111,13 @@ test('no other window opens, and there are no guests', async () => {
   );
   expect(webview).toEqual([undefined, null, undefined, 0]);
   // Should one of these bars fall, the next stands behind it.
-  expect(await desk.isPrevented('will-attach-webview', `${elsewhere}/`)).toBe(true);
-  expect(await desk.isPrevented('will-redirect', `${elsewhere}/`)).toBe(true);
+  expect(await driver.isPrevented('will-attach-webview', `${elsewhere}/`)).toBe(true);
+  expect(await driver.isPrevented('will-redirect', `${elsewhere}/`)).toBe(true);
 });
 
 test('whatever the page asks permission for is denied', async () => {
-  const desk = await openDesk();
-  await desk.page.getByLabel('Your name').waitFor();
+  const driver = await openApp();
+  await driver.page.getByLabel('Your name').waitFor();
   const asked = [
     ...[
       'notifications',
@@ -140,12 +140,13 @@ test('whatever the page asks permission for is denied', async () => {
     ],
   ] as ('media' | 'hid')[];
   for (const permission of asked) {
-    expect(await desk.requestPermission(permission), permission).toBe(false);
-    expect(await desk.checkPermission(permission), permission).toBe(false);
+    expect(await driver.requestPermission(permission), permission).toBe(false);
+    expect(await driver.checkPermission(permission), permission).toBe(false);
   }
-  for (const device of ['hid', 'serial', 'usb'] as const) expect(await desk.checkDevice(device)).toBe(false);
+  for (const device of ['hid', 'serial', 'usb'] as const)
+    expect(await driver.checkDevice(device)).toBe(false);
   const got = await asPage<unknown[]>(
-    desk,
+    driver,
     `return Promise.all([
       Notification.requestPermission(),
       new Promise((resolve) => navigator.geolocation.getCurrentPosition(() => resolve('a place'), (error) => resolve(error.code))),
@@ -157,8 +158,8 @@ test('whatever the page asks permission for is denied', async () => {
 });
 
 test("the page's scheme gives the page's files, and no others", async () => {
-  const desk = await openDesk();
-  const { page } = desk;
+  const driver = await openApp();
+  const { page } = driver;
   await page.getByLabel('Your name').waitFor();
   // main/index.js lies beside the page's folder and has an ending that the page may load.
   const outside = [
@@ -172,7 +173,7 @@ test("the page's scheme gives the page's files, and no others", async () => {
   // An image is what the policy lets a script ask for; in the answer only the status matters.
   const ask = (path: string): Promise<string> =>
     asPage(
-      desk,
+      driver,
       `const image = new Image();
       const settled = new Promise((resolve) => { image.onload = image.onerror = resolve; });
       image.src = new URL(location.href).origin + ${JSON.stringify(path)};
@@ -187,5 +188,5 @@ test("the page's scheme gives the page's files, and no others", async () => {
   const script = await page.evaluate<string>(`new URL(document.querySelector('script').src).pathname`);
   const url = await ask(`${script}?again`);
   await soon(() => statuses.get(url)).toBe(200);
-  expect((await desk.recorded()).refusedRequests).toEqual([]);
+  expect((await driver.recorded()).refusedRequests).toEqual([]);
 });

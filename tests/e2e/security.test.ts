@@ -2,14 +2,14 @@
 // security policy really blocks. Values are read from the running window, not from the source.
 import { expect, test } from 'vitest';
 import { calls, events } from '../../preload/contract.ts';
-import { temporaryFolder } from '../town.ts';
-import { openDesk } from './desk.ts';
+import { temporaryFolder } from '../harness.ts';
+import { openApp } from './driver.ts';
 import { asPage, elsewhere } from './page-script.ts';
 import { soon } from './soon.ts';
 
 test('the window is made with the safe preferences', async () => {
-  const desk = await openDesk();
-  const [window, ...others] = (await desk.recorded()).windows;
+  const driver = await openApp();
+  const [window, ...others] = (await driver.recorded()).windows;
   expect(others).toEqual([]);
   const { preload, ...preferences } = window!.webPreferences;
   expect(preferences).toEqual({
@@ -26,8 +26,8 @@ test('the window is made with the safe preferences', async () => {
 });
 
 test('what Electron has made safe by itself is left as it is', async () => {
-  const desk = await openDesk();
-  const { windows, switches, sandboxEnabled } = await desk.recorded();
+  const driver = await openApp();
+  const { windows, switches, sandboxEnabled } = await driver.recorded();
   const untouched = [
     ...['webSecurity', 'allowRunningInsecureContent', 'experimentalFeatures', 'enableBlinkFeatures'],
     ...[
@@ -48,14 +48,14 @@ test('developer tools are there in development only', async () => {
   type Item = { label: string; submenu?: Item[] };
   const labels = (items: Item[]): string[] =>
     items.flatMap(({ label, submenu = [] }) => [label, ...labels(submenu)]);
-  const development = await openDesk();
+  const development = await openApp();
   await soon(async () => (await development.recorded()).windows[0]!.focused).toBe(true);
   await development.clickMenu('View', 'toggleDevTools');
   const before = await development.recorded();
   expect(before.devTools).toBe(1);
   expect(labels(before.menu)).toEqual(expect.arrayContaining(['reload', 'toggleDevTools']));
 
-  const packed = await openDesk({ resources: temporaryFolder() });
+  const packed = await openApp({ resources: temporaryFolder() });
   const { menu, windows, protocolClients } = await packed.recorded();
   // That it takes itself for a packed one.
   expect(protocolClients).toEqual(['signet']);
@@ -66,11 +66,11 @@ test('developer tools are there in development only', async () => {
 });
 
 test("the page finds the bridge and nothing else of Electron's or Node's", async () => {
-  const desk = await openDesk();
-  await desk.page.getByLabel('Your name').waitFor();
+  const driver = await openApp();
+  await driver.page.getByLabel('Your name').waitFor();
   // A frame of its own has the names that every page has.
   const names = await asPage<string[]>(
-    desk,
+    driver,
     `const plain = document.body.appendChild(document.createElement('iframe'));
     const common = new Set(Object.getOwnPropertyNames(plain.contentWindow));
     const own = Object.getOwnPropertyNames(window).filter((name) => !common.has(name) && name !== '0');
@@ -85,16 +85,16 @@ test("the page finds the bridge and nothing else of Electron's or Node's", async
       ' ',
     );
   const found = await asPage<string[]>(
-    desk,
+    driver,
     `return ${JSON.stringify(absent)}.filter((name) => name.split('.').reduce((at, key) => at?.[key], window) !== undefined);`,
   );
   expect(found).toEqual([]);
 });
 
 test('the bridge is exactly the contract, frozen, and hands out values only', async () => {
-  const desk = await openDesk();
+  const driver = await openApp();
   const shape = await asPage<Record<string, unknown>>(
-    desk,
+    driver,
     `const { bridge } = window;
     const functions = (part) => Object.values(part).every((value) => typeof value === 'function');
     const tries = [() => { bridge.calls.join = 1; }, () => { bridge.on = 1; }, () => { bridge.extra = 1; },
@@ -117,7 +117,7 @@ test('the bridge is exactly the contract, frozen, and hands out values only', as
   });
   // A listener hears the value alone, not Electron's event; and no more once it has left.
   const heard = await asPage<unknown[]>(
-    desk,
+    driver,
     `const heard = [];
     const leave = bridge.on.stageChanged((...args) => heard.push(args));
     await bridge.calls.retry();
@@ -132,11 +132,11 @@ test('the bridge is exactly the contract, frozen, and hands out values only', as
 });
 
 test('the policy that the browser got names nothing unsafe', async () => {
-  const desk = await openDesk();
+  const driver = await openApp();
   // The menu's item is meant for the window that has the focus.
-  await soon(async () => (await desk.recorded()).windows[0]!.focused).toBe(true);
-  const again = desk.page.waitForResponse((response) => response.url().endsWith('/index.html'));
-  await desk.clickMenu('View', 'reload');
+  await soon(async () => (await driver.recorded()).windows[0]!.focused).toBe(true);
+  const again = driver.page.waitForResponse((response) => response.url().endsWith('/index.html'));
+  await driver.clickMenu('View', 'reload');
   const policy = (await (await again).allHeaders())['content-security-policy']!;
   const directives = new Map(
     policy.split(';').map((directive) => {
@@ -153,7 +153,7 @@ test('the policy that the browser got names nothing unsafe', async () => {
   for (const [name, sources] of directives) {
     if (name.endsWith('-src')) expect(["'self'", "'none'"], name).toEqual(expect.arrayContaining(sources));
   }
-  await desk.page.getByLabel('Your name').waitFor();
+  await driver.page.getByLabel('Your name').waitFor();
 });
 
 /** What a script might try, and the directive that has to stop it. Each may set window.ran. */
@@ -203,11 +203,11 @@ const blocked: [attempt: string, directive: RegExp][] = [
 ];
 
 test('the policy blocks what a script that got in would try', async () => {
-  const desk = await openDesk();
-  await desk.page.evaluate(`window.mark = 'the same page'`);
+  const driver = await openApp();
+  await driver.page.evaluate(`window.mark = 'the same page'`);
   for (const [attempt, directive] of blocked) {
     const violation = await asPage<string>(
-      desk,
+      driver,
       `const make = (tag) => document.createElement(tag);
       const put = (element) => document.body.appendChild(element);
       const before = new Set(document.body.children);
@@ -221,14 +221,14 @@ test('the policy blocks what a script that got in would try', async () => {
     expect(violation, attempt).toMatch(directive);
     expect(violation, attempt).toMatch(/ enforce$/);
   }
-  expect(await desk.page.evaluate('[window.ran, window.mark, document.baseURI === location.href]')).toEqual([
-    ...[undefined, 'the same page', true],
-  ]);
-  expect((await desk.recorded()).refusedRequests).toEqual([]);
+  expect(await driver.page.evaluate('[window.ran, window.mark, document.baseURI === location.href]')).toEqual(
+    [...[undefined, 'the same page', true]],
+  );
+  expect((await driver.recorded()).refusedRequests).toEqual([]);
 });
 
 test('texts become no markup: Trusted Types take strings nowhere', async () => {
-  const desk = await openDesk();
+  const driver = await openApp();
   const sinks = [
     `document.body.innerHTML = '<b>'`,
     `document.body.outerHTML = '<b>'`,
@@ -247,12 +247,12 @@ test('texts become no markup: Trusted Types take strings nowhere', async () => {
     `trustedTypes.createPolicy('vue', {})`,
   ];
   const taken = await asPage<string[]>(
-    desk,
+    driver,
     `const attempts = { ${sinks.map((sink, i) => `${i}: () => ${sink}`).join(',\n')} };
     return Object.entries(attempts).filter(([, attempt]) => {
       try { attempt(); return true; } catch (error) { return !(error instanceof TypeError); }
     }).map(([i, attempt]) => String(attempt));`,
   );
   expect(taken).toEqual([]);
-  await desk.page.getByLabel('Your name').fill('still usable');
+  await driver.page.getByLabel('Your name').fill('still usable');
 });

@@ -1,17 +1,17 @@
 // What impatient and unlucky users do: twice, too early, in between, all at once.
 import { expect, test } from 'vitest';
-import { bringOnline, openPerson, until } from '../town.ts';
+import { bringOnline, openPerson, until } from '../harness.ts';
 import {
-  arriveAtDesk,
+  joinInApp,
   bubble,
   composer,
   joinAs,
   meet,
   openConversation,
-  openDesk,
+  openApp,
   openRelayProcess,
   ticked,
-} from './desk.ts';
+} from './driver.ts';
 import { soon } from './soon.ts';
 
 // Without a session, which is Linux's way of having no keychain.
@@ -19,14 +19,14 @@ test.runIf(process.platform === 'linux')(
   'from the screen that blocks everything one retries, twice at once if need be, and quits',
   async () => {
     const relay = await openRelayProcess();
-    const first = await arriveAtDesk('alice', relay.invite);
+    const first = await joinInApp('alice', relay.invite);
     await first.quit();
     expect(await first.exited).toBe(0);
-    const desk = await openDesk({
+    const driver = await openApp({
       profile: first.profile,
       env: { DBUS_SESSION_BUS_ADDRESS: 'unix:path=/nonexistent' },
     });
-    const { page } = desk;
+    const { page } = driver;
     const blocked = page.getByRole('heading', { name: 'There is no session to keep keys in' });
     await blocked.waitFor();
     await page.getByRole('button', { name: 'Retry' }).dblclick();
@@ -37,17 +37,17 @@ test.runIf(process.platform === 'linux')(
       .getByRole('button', { name: 'Quit' })
       .click()
       .catch(() => {});
-    expect(await desk.exited).toBe(0);
+    expect(await driver.exited).toBe(0);
     // The profile is as it was.
-    const again = await openDesk({ profile: first.profile });
+    const again = await openApp({ profile: first.profile });
     await again.page.getByText('You are alice').waitFor();
   },
 );
 
 test('joining: a double click joins once, the end may come at any moment, and the next start goes on', async () => {
   const relay = await openRelayProcess();
-  const desk = await openDesk();
-  const { page } = desk;
+  const driver = await openApp();
+  const { page } = driver;
   await page.getByLabel('Your name').fill('alice');
   await page.getByLabel('Invite').fill(relay.invite);
   await page.getByRole('button', { name: 'Join' }).dblclick();
@@ -55,7 +55,7 @@ test('joining: a double click joins once, the end may come at any moment, and th
   expect(await page.getByRole('alert').count()).toBe(0);
 
   // Quit while the keys are being made; and closed in the same moment.
-  const second = await openDesk();
+  const second = await openApp();
   await second.page.getByLabel('Your name').fill('bob');
   await second.page.getByLabel('Invite').fill(relay.invite);
   await second.page.getByRole('button', { name: 'Join' }).click();
@@ -64,7 +64,7 @@ test('joining: a double click joins once, the end may come at any moment, and th
   await second.quit();
   expect(await second.exited).toBe(0);
   expect(second.log()).not.toMatch(/nobody expected|failed:/);
-  const again = await openDesk({ profile: second.profile });
+  const again = await openApp({ profile: second.profile });
   const name = again.page.getByLabel('Your name');
   await name.or(again.page.getByText('You are bob')).first().waitFor();
   if (await name.isVisible()) await joinAs(again, 'bob', relay.invite);
@@ -72,7 +72,7 @@ test('joining: a double click joins once, the end may come at any moment, and th
 
 test('nobody writes to oneself', async () => {
   const relay = await openRelayProcess();
-  const { page } = await arriveAtDesk('alice', relay.invite);
+  const { page } = await joinInApp('alice', relay.invite);
   await page.getByRole('button', { name: 'New conversation' }).first().click();
   await page.getByLabel('Name', { exact: true }).fill('alice');
   await page.getByRole('button', { name: 'Start', exact: true }).click();
@@ -81,7 +81,7 @@ test('nobody writes to oneself', async () => {
 
 test('300 messages that come while one reads further up move nothing; switching in a hurry mixes nothing', async () => {
   const relay = await openRelayProcess();
-  const alice = await arriveAtDesk('alice', relay.invite);
+  const alice = await joinInApp('alice', relay.invite);
   const { page } = alice;
   const others = await Promise.all(['bob', 'carol', 'dave'].map((name) => openPerson(name, relay.invite)));
   await Promise.all(others.map(bringOnline));
@@ -121,7 +121,7 @@ test('300 messages that come while one reads further up move nothing; switching 
 
 test('what is typed while a text is on its way stays in the field', async () => {
   const relay = await openRelayProcess();
-  const alice = await arriveAtDesk('alice', relay.invite);
+  const alice = await joinInApp('alice', relay.invite);
   await openPerson('bob', relay.invite).then(bringOnline);
   await meet(alice, 'bob');
   const field = composer(alice.page, 'bob');

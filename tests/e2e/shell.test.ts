@@ -4,23 +4,24 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { spawnChat } from '../processes.ts';
-import { temporaryFolder } from '../town.ts';
+import { temporaryFolder } from '../harness.ts';
 import {
-  arriveAtDesk,
+  addContact,
+  joinInApp,
   bubble,
   composer,
-  type Desk,
+  type AppDriver,
   meet,
   openConversation,
-  openDesk,
+  openApp,
   openRelayProcess,
   rowOf,
   ticked,
   write,
-} from './desk.ts';
+} from './driver.ts';
 import { soon } from './soon.ts';
 
-type Recorded = Awaited<ReturnType<Desk['recorded']>>;
+type Recorded = Awaited<ReturnType<AppDriver['recorded']>>;
 type Correspondent = { name: string; say(text: string): void };
 
 /** Somebody who only writes: the console client. */
@@ -30,15 +31,15 @@ async function arriveAtConsole(name: string, invite: string): Promise<Correspond
   return { name, say: (text) => chat.tell({ do: 'send', to: 'alice', text }) };
 }
 
-const windowOf = async (desk: Desk): Promise<Recorded['windows'][number]> =>
-  (await desk.recorded()).windows[0]!;
+const windowOf = async (driver: AppDriver): Promise<Recorded['windows'][number]> =>
+  (await driver.recorded()).windows[0]!;
 /** Those that are on the screen. */
-const notified = async (desk: Desk): Promise<{ title: string; body: string }[]> =>
-  (await desk.recorded()).notifications
+const notified = async (driver: AppDriver): Promise<{ title: string; body: string }[]> =>
+  (await driver.recorded()).notifications
     .filter(({ shown }) => shown)
     .map(({ title, body }) => ({ title, body }));
-const unreadOf = async (desk: Desk): Promise<unknown[]> => {
-  const { badge, tray, windows } = await desk.recorded();
+const unreadOf = async (driver: AppDriver): Promise<unknown[]> => {
+  const { badge, tray, windows } = await driver.recorded();
   return [badge, tray!.toolTip, windows[0]!.title];
 };
 
@@ -46,7 +47,7 @@ test('the window opens where it was; not where no screen is', async () => {
   const profile = temporaryFolder();
   const settings = join(profile, 'settings.json');
   const place = { x: 300, y: 200, width: 901, height: 611, maximized: false };
-  const open = (): Promise<Desk> => openDesk({ profile, size: undefined } as object);
+  const open = (): Promise<AppDriver> => openApp({ profile, size: undefined } as object);
 
   const first = await open();
   expect(await windowOf(first)).toMatchObject({ title: 'Signet', bounds: { width: 1100, height: 760 } });
@@ -78,7 +79,7 @@ test('the window opens where it was; not where no screen is', async () => {
 test('closed, it goes on in the tray, receives, and comes back; if so chosen, closing ends it', async () => {
   const relay = await openRelayProcess();
   const [alice, bob] = await Promise.all([
-    arriveAtDesk('alice', relay.invite),
+    joinInApp('alice', relay.invite),
     arriveAtConsole('bob', relay.invite),
   ]);
   await alice.closeWindow();
@@ -117,23 +118,23 @@ test('closed, it goes on in the tray, receives, and comes back; if so chosen, cl
   await alice.closeWindow();
   expect(await alice.exited).toBe(0);
   // It is as it was chosen the next time, too.
-  const again = await openDesk({ profile: alice.profile });
+  const again = await openApp({ profile: alice.profile });
   await again.page.getByText('You are alice').waitFor();
   await again.closeWindow();
   expect(await again.exited).toBe(0);
 });
 
 test('a second start shows the first and ends by itself; another profile is an app of its own', async () => {
-  const first = await openDesk();
+  const first = await openApp();
   await first.page.getByLabel('Your name').fill('typed');
   await first.closeWindow();
   await soon(async () => (await windowOf(first)).visible).toBe(false);
-  const second = await openDesk({ profile: first.profile, window: false });
+  const second = await openApp({ profile: first.profile, window: false });
   expect(await second.exited).toBe(0);
   await soon(() => windowOf(first)).toMatchObject({ visible: true, focused: true });
   expect(await first.page.getByLabel('Your name').inputValue()).toBe('typed');
 
-  const other = await openDesk();
+  const other = await openApp();
   await other.page.getByLabel('Your name').waitFor();
   await other.quit();
   expect(await other.exited).toBe(0);
@@ -143,10 +144,11 @@ test('a second start shows the first and ends by itself; another profile is an a
 test('notifications name the sender, gather, open the conversation, and come only when needed', async () => {
   const relay = await openRelayProcess();
   const [alice, bob, carol] = await Promise.all([
-    arriveAtDesk('alice', relay.invite),
+    joinInApp('alice', relay.invite),
     arriveAtConsole('bob', relay.invite),
     arriveAtConsole('carol', relay.invite),
   ]);
+  await Promise.all(['bob', 'carol'].map((name) => addContact(alice, name)));
   // In the window, but another conversation: told of. Several together are one.
   for (let i = 1; i <= 3; i++) bob.say(`secret words ${i}`);
   carol.say('secret words');
@@ -203,11 +205,8 @@ test('notifications name the sender, gather, open the conversation, and come onl
 
 test('quitting with the relay out of reach takes moments, and everything is stored', async () => {
   const relay = await openRelayProcess();
-  const [alice, bob] = await Promise.all([
-    arriveAtDesk('alice', relay.invite),
-    arriveAtDesk('bob', relay.invite),
-  ]);
-  await meet(alice, 'bob');
+  const [alice, bob] = await Promise.all([joinInApp('alice', relay.invite), joinInApp('bob', relay.invite)]);
+  await Promise.all([meet(alice, 'bob'), addContact(bob, 'alice')]);
   await relay.kill();
   const texts = Array.from({ length: 20 }, (_, i) => `waiting ${i}`);
   for (const text of texts) await write(alice, 'bob', text);
@@ -218,7 +217,7 @@ test('quitting with the relay out of reach takes moments, and everything is stor
   expect(await alice.exited).toBe(0);
 
   await relay.again();
-  const again = await openDesk({ profile: alice.profile });
+  const again = await openApp({ profile: alice.profile });
   await openConversation(again, 'bob');
   await soon(() => composer(again.page, 'bob').inputValue()).toBe('begun');
   await ticked(again, 'waiting 19', /Sent|Delivered/);
@@ -230,7 +229,7 @@ test('quitting with the relay out of reach takes moments, and everything is stor
 
 test('a page that crashes is loaded again; when it goes on crashing, the app says so and ends', async () => {
   const relay = await openRelayProcess();
-  const alice = await arriveAtDesk('alice', relay.invite);
+  const alice = await joinInApp('alice', relay.invite);
   let ended = false;
   void alice.exited.then(() => (ended = true));
   // Beside Playwright's own, to which a crashed page stays crashed.

@@ -10,8 +10,8 @@ import { generate } from 'selfsigned';
 import { describe, expect, test } from 'vitest';
 import type { Update } from '../../preload/contract.ts';
 import { electronBinary } from '../stand-in/electron-app.ts';
-import { afterwards, temporaryFolder } from '../town.ts';
-import { arriveAtDesk, type Desk, joinAs, openDesk, openRelayProcess } from './desk.ts';
+import { afterwards, temporaryFolder } from '../harness.ts';
+import { joinInApp, type AppDriver, joinAs, openApp, openRelayProcess } from './driver.ts';
 import { soon } from './soon.ts';
 
 const NEXT = 'Signet-99.0.0-linux-x86_64.AppImage';
@@ -55,7 +55,7 @@ async function install(answer: RequestListener): Promise<{
   /** Where the AppImage is. */
   folder: string;
   server: Server;
-  start(options?: { profile?: string; env?: Record<string, string> }): Promise<Desk>;
+  start(options?: { profile?: string; env?: Record<string, string> }): Promise<AppDriver>;
 }> {
   const { private: key, cert } = await generate([{ name: 'commonName', value: 'localhost' }], {
     extensions: [{ name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] }],
@@ -76,18 +76,18 @@ async function install(answer: RequestListener): Promise<{
   return {
     folder,
     server,
-    start: (options) => openDesk({ resources, ...options, env: { ...env, ...options?.env } }),
+    start: (options) => openApp({ resources, ...options, env: { ...env, ...options?.env } }),
   };
 }
 
-const updateOf = ({ page }: Desk): Promise<Update> =>
+const updateOf = ({ page }: AppDriver): Promise<Update> =>
   page.evaluate('bridge.calls.snapshot().then(({ value }) => value.update)');
-const check = ({ page }: Desk): Promise<unknown> => page.evaluate('bridge.calls.checkForUpdates()');
+const check = ({ page }: AppDriver): Promise<unknown> => page.evaluate('bridge.calls.checkForUpdates()');
 const old = ['Signet-0.1.0-linux-x86_64.AppImage'];
 
-async function end(desk: Desk): Promise<void> {
-  await desk.quit();
-  expect(await desk.exited).toBe(0);
+async function end(driver: AppDriver): Promise<void> {
+  await driver.quit();
+  expect(await driver.exited).toBe(0);
 }
 
 // Electron's own binary is that of an app in development, and has no updates.
@@ -96,18 +96,18 @@ describe.runIf(process.platform === 'linux' && !electronBinary())('an AppImage',
     const asked: Request[] = [];
     const { folder, start } = await install(holding({}, asked));
     const relay = await openRelayProcess();
-    const desk = await start();
-    await joinAs(desk, 'alice', relay.invite);
-    const { page } = desk;
+    const driver = await start();
+    await joinAs(driver, 'alice', relay.invite);
+    const { page } = driver;
     await page.getByText('Signet 99.0.0 is ready. It is installed when you quit.').waitFor();
     await page.getByRole('button', { name: 'Settings: an update is ready' }).click();
     const shown = page.getByRole('region', { name: 'What is new' });
     expect(await shown.textContent()).toBe(notes);
     expect(await shown.locator('*').count()).toBe(0);
-    await check(desk);
-    expect(await updateOf(desk)).toEqual({ name: 'ready', version: '99.0.0', notes });
+    await check(driver);
+    expect(await updateOf(driver)).toEqual({ name: 'ready', version: '99.0.0', notes });
     expect(readdirSync(folder)).toEqual(old);
-    await end(desk);
+    await end(driver);
 
     expect(readdirSync(folder).sort()).toEqual([NEXT, `${NEXT}.ran`]);
     expect(readFileSync(join(folder, NEXT), 'utf8')).toBe(program);
@@ -127,14 +127,14 @@ describe.runIf(process.platform === 'linux' && !electronBinary())('an AppImage',
     ['a version that is none', { version: 'newest' }, /something that Signet can not use/],
   ])('with %s is thrown away, told in the settings, and logged in a line', async (_name, feed, why) => {
     const { folder, start } = await install(holding(feed, []));
-    const desk = await start();
-    await check(desk);
-    await soon(() => updateOf(desk)).toMatchObject({
+    const driver = await start();
+    await check(driver);
+    await soon(() => updateOf(driver)).toMatchObject({
       name: 'failed',
       why: expect.stringMatching(why) as string,
     });
-    expect(desk.log().match(/The update failed: .*/g)).toHaveLength(1);
-    await end(desk);
+    expect(driver.log().match(/The update failed: .*/g)).toHaveLength(1);
+    await end(driver);
     expect(readdirSync(folder)).toEqual(old);
   });
 
@@ -145,11 +145,11 @@ describe.runIf(process.platform === 'linux' && !electronBinary())('an AppImage',
   ])('is left as it is by %s', async (_name, version) => {
     const asked: Request[] = [];
     const { folder, start } = await install(holding({ version }, asked));
-    const desk = await start();
-    await check(desk);
+    const driver = await start();
+    await check(driver);
     await soon(() => asked.length).toBe(1);
-    await soon(() => updateOf(desk)).toEqual({ name: 'idle' });
-    await end(desk);
+    await soon(() => updateOf(driver)).toEqual({ name: 'idle' });
+    await end(driver);
     expect(asked).toHaveLength(1);
     expect(readdirSync(folder)).toEqual(old);
   });
@@ -159,18 +159,18 @@ describe.runIf(process.platform === 'linux' && !electronBinary())('an AppImage',
     const { folder, server, start } = await install(holding({}, asked));
     const { port } = server.address() as AddressInfo;
     server.close();
-    const desk = await start();
-    await check(desk);
-    await soon(() => updateOf(desk)).toMatchObject({
+    const driver = await start();
+    await check(driver);
+    await soon(() => updateOf(driver)).toMatchObject({
       name: 'failed',
       why: expect.stringContaining('could not be reached') as string,
     });
-    expect(desk.log()).not.toContain('update');
-    expect(await desk.page.getByRole('status', { name: 'Notices' }).innerText()).toBe('');
+    expect(driver.log()).not.toContain('update');
+    expect(await driver.page.getByRole('status', { name: 'Notices' }).innerText()).toBe('');
     await new Promise((resolve) => server.listen(port, '127.0.0.1', () => resolve(null)));
-    await check(desk);
-    await soon(() => updateOf(desk)).toMatchObject({ name: 'ready' });
-    await end(desk);
+    await check(driver);
+    await soon(() => updateOf(driver)).toMatchObject({ name: 'ready' });
+    await end(driver);
     expect(readdirSync(folder)).toContain(NEXT);
   });
 
@@ -181,10 +181,10 @@ describe.runIf(process.platform === 'linux' && !electronBinary())('an AppImage',
     const { start } = await install(({ url }, response) =>
       response.writeHead(302, { location: `http://127.0.0.1:${port}${url}` }).end(),
     );
-    const desk = await start();
-    await check(desk);
-    await soon(() => updateOf(desk)).toMatchObject({ name: 'failed' });
-    await end(desk);
+    const driver = await start();
+    await check(driver);
+    await soon(() => updateOf(driver)).toMatchObject({ name: 'failed' });
+    await end(driver);
     expect(asked).toEqual([]);
 
     const other = await install(holding({}, asked));
@@ -204,36 +204,36 @@ describe.runIf(process.platform === 'linux' && !electronBinary())('an AppImage',
         const isSlow = request.url!.startsWith(`/${slow}`) && left-- > 0;
         void (isSlow ? come.promise : Promise.resolve()).then(() => answer(request, response));
       });
-      const desk = await start();
-      void check(desk).catch(() => {});
+      const driver = await start();
+      void check(driver).catch(() => {});
       await soon(() => left).toBe(0);
-      const switched = desk.page.evaluate(
+      const switched = driver.page.evaluate(
         'Promise.all([false, true].map((updates) => bridge.calls.changeSettings({ updates })))',
       );
-      await soon(() => updateOf(desk)).toMatchObject({
+      await soon(() => updateOf(driver)).toMatchObject({
         name: expect.stringMatching(/checking|fetching/) as string,
       });
       come.resolve();
       await switched;
-      await soon(() => updateOf(desk)).toMatchObject({ name: 'ready' });
-      expect(desk.log()).not.toContain('The update failed');
-      await end(desk);
+      await soon(() => updateOf(driver)).toMatchObject({ name: 'ready' });
+      expect(driver.log()).not.toContain('The update failed');
+      await end(driver);
     },
   );
 
   test('asks nobody once that is switched off, and what was ready is not installed', async () => {
     const asked: Request[] = [];
     const { folder, start } = await install(holding({}, asked));
-    const desk = await start();
-    await check(desk);
-    await soon(() => updateOf(desk)).toMatchObject({ name: 'ready' });
-    await desk.page.evaluate('bridge.calls.changeSettings({ updates: false })');
-    expect(await updateOf(desk)).toEqual({ name: 'off', why: null });
-    await end(desk);
+    const driver = await start();
+    await check(driver);
+    await soon(() => updateOf(driver)).toMatchObject({ name: 'ready' });
+    await driver.page.evaluate('bridge.calls.changeSettings({ updates: false })');
+    expect(await updateOf(driver)).toEqual({ name: 'off', why: null });
+    await end(driver);
     expect(readdirSync(folder)).toEqual(old);
 
     const before = asked.length;
-    const again = await start({ profile: desk.profile });
+    const again = await start({ profile: driver.profile });
     await check(again);
     expect(await updateOf(again)).toEqual({ name: 'off', why: null });
     await again.page.evaluate('bridge.calls.changeSettings({ updates: true })');
@@ -247,7 +247,7 @@ describe.runIf(process.platform === 'linux' && !electronBinary())('an AppImage',
 
 test('an app in development has no updates, and says so', async () => {
   const relay = await openRelayProcess();
-  const { page } = await arriveAtDesk('alice', relay.invite);
+  const { page } = await joinInApp('alice', relay.invite);
   await page.getByRole('button', { name: 'Settings' }).click();
   await page.getByText('This Signet was started from its sources').waitFor();
   expect(await page.getByRole('switch', { name: /up to date/ }).count()).toBe(0);

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { gatherChanges } from '../../main/changes.ts';
 import type { Messenger } from '../../main/messenger/messenger.ts';
 import type { Changes } from '../../preload/contract.ts';
-import { arrive, openRelay, until } from '../town.ts';
+import { arrive, openRelay, until } from '../harness.ts';
 
 type Told = { changes: Changes; unread: number };
 
@@ -17,18 +17,18 @@ function listen(messenger: Messenger): Told[] {
   return told;
 }
 
-async function town(): Promise<{ alice: Messenger; bob: Messenger }> {
+async function pair(): Promise<{ alice: Messenger; bob: Messenger }> {
   const relay = await openRelay();
   const [alice, bob] = await Promise.all([arrive('alice', relay), arrive('bob', relay)]);
-  await alice.meet('bob');
+  await Promise.all([alice.startConversation('bob'), bob.startConversation('alice')]);
   return { alice, bob };
 }
 
 test('a burst is one event, in the order in which it happened', async () => {
-  const { alice, bob } = await town();
+  const { alice, bob } = await pair();
   const count = 20;
   for (let i = 0; i < count; i++) await bob.send('alice', `message ${i}`);
-  await until(() => alice.conversations.unread === count);
+  await until(() => alice.overview.unread === count);
   const told = listen(alice);
   alice.markRead('bob');
   expect(told).toEqual([]);
@@ -39,20 +39,20 @@ test('a burst is one event, in the order in which it happened', async () => {
   expect(unread).toBe(0);
   expect(changes.messages.map(({ index }) => index)).toEqual(Array.from({ length: count }, (_, i) => i));
   expect(changes.messages.every(({ state }) => state === 'read')).toBe(true);
-  expect(changes.conversations).toEqual([alice.conversations.get('bob')]);
+  expect(changes.conversations).toEqual([alice.overview.get('bob')]);
 });
 
 test('a row that changes several times in a burst is told as it is in the end', async () => {
-  const { alice, bob } = await town();
+  const { alice, bob } = await pair();
   const row = await alice.send('bob', 'Hello');
-  await until(() => alice.conversations.get('bob')!.last!.state === 'delivered');
+  await until(() => alice.overview.get('bob')!.last!.state === 'delivered');
   await bob.send('alice', 'Hello yourself');
-  await until(() => alice.conversations.unread === 1);
+  await until(() => alice.overview.unread === 1);
   const told = listen(alice);
-  const last = alice.conversations.get('bob')!.last!;
-  alice.emit('messageChanged', last);
-  alice.emit('messageChanged', { ...row, state: 'sent' });
-  alice.emit('messageChanged', { ...row, state: 'delivered' });
+  const last = alice.overview.get('bob')!.last!;
+  alice.emit('messageChanged', 'bob', last);
+  alice.emit('messageChanged', 'bob', { ...row, state: 'sent' });
+  alice.emit('messageChanged', 'bob', { ...row, state: 'delivered' });
   alice.emit('conversationChanged', 'bob');
   // Somebody who is not known after all.
   alice.emit('conversationChanged', 'nobody');
@@ -61,8 +61,8 @@ test('a row that changes several times in a burst is told as it is in the end', 
   expect(told).toEqual([
     {
       changes: {
-        messages: [last, { ...row, index: 0, state: 'delivered' }],
-        conversations: [alice.conversations.get('bob')],
+        messages: [last, { ...row, contact: 'bob', index: 0, state: 'delivered' }],
+        conversations: [alice.overview.get('bob')],
       },
       unread: 1,
     },
@@ -70,7 +70,7 @@ test('a row that changes several times in a burst is told as it is in the end', 
 });
 
 test('what changes later is told later, in the order in which it happened', async () => {
-  const { alice, bob } = await town();
+  const { alice, bob } = await pair();
   const told = listen(alice);
   await alice.saveDraft('bob', 'begun');
   await until(() => told.length === 1);
@@ -94,7 +94,7 @@ test.each([
 ])(
   'nothing is told once it is closed %s, though it still stores what was under way',
   async (_when, drafts) => {
-    const { alice } = await town();
+    const { alice } = await pair();
     await delay(A_WHILE_MS);
     const told = listen(alice);
     let changed = 0;

@@ -12,7 +12,7 @@ import {
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { Settings } from '../../main/settings.ts';
-import { afterwards, temporaryFolder } from '../town.ts';
+import { afterwards, temporaryFolder } from '../harness.ts';
 
 const place = { x: -10, y: 20, width: 900, height: 700, maximized: false };
 const first = { keepRunning: true, notifications: true, updates: true };

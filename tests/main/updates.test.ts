@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { AppUpdater } from 'electron-updater';
 import { expect, test, vi } from 'vitest';
 import { type Place, Updates, whyNoUpdates } from '../../main/updates.ts';
-import { afterwards, temporaryFolder } from '../town.ts';
+import { afterwards, temporaryFolder } from '../harness.ts';
 
 const feed = 'provider: generic\nurl: https://updates.example/signet\n';
 

@@ -2,9 +2,11 @@
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { importPublicKey, verifySignature } from '../../protocol/public-key.ts';
-import { keys, statements } from '../vectors/vectors.ts';
+import { spkiOf } from '../../protocol/key.ts';
+import { identityOf, modulusOf, storedKeys } from '../vectors/keys.ts';
+import { fromHex, signIn } from '../vectors/vectors.ts';
 
-const spki = Buffer.from(keys.bob.spki, 'hex');
+const spki = spkiOf(modulusOf('bob'));
 const rsa = (modulusLength: number, publicExponent = 65537): Buffer =>
   generateKeyPairSync('rsa', { modulusLength, publicExponent }).publicKey.export({
     type: 'spki',
@@ -12,7 +14,7 @@ const rsa = (modulusLength: number, publicExponent = 65537): Buffer =>
   });
 
 test('the fingerprint is SHA-256 of the SPKI', async () => {
-  expect((await importPublicKey(spki)).fingerprint.toString('hex')).toBe(keys.bob.fingerprint);
+  expect((await importPublicKey(spki)).fingerprint).toEqual(identityOf('bob'));
 });
 
 test.each<[string, () => Buffer, RegExp]>([
@@ -26,7 +28,11 @@ test.each<[string, () => Buffer, RegExp]>([
       generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ type: 'spki', format: 'der' }),
     /type rsa/,
   ],
-  ['a private key', () => createPrivateKey(keys.bob.pem).export({ type: 'pkcs8', format: 'der' }), /./],
+  [
+    'a private key',
+    () => createPrivateKey(storedKeys().keys.bob.pem).export({ type: 'pkcs8', format: 'der' }),
+    /./,
+  ],
   ['nothing', () => Buffer.alloc(0), /not a key/],
   ['zeros', () => Buffer.alloc(422), /not a key/],
   ['bytes after the key', () => Buffer.concat([spki, Buffer.alloc(1)]), /not (a key|canonical)/],
@@ -43,14 +49,14 @@ function longForm(der: Buffer): Buffer {
 }
 
 test('a signature verifies with its key, its bytes and its length only', async () => {
-  const bob = await importPublicKey(spki);
-  const alice = await importPublicKey(Buffer.from(keys.alice.spki, 'hex'));
-  const message = Buffer.from(statements.receptionKey.statement, 'hex');
-  const signature = Buffer.from(statements.receptionKey.signature, 'hex');
-  expect(await verifySignature(bob, signature, message)).toBe(true);
-  expect(await verifySignature(alice, signature, message)).toBe(false);
-  expect(await verifySignature(bob, signature, message.subarray(1))).toBe(false);
-  expect(await verifySignature(bob, signature.subarray(1), message)).toBe(false);
-  expect(await verifySignature(bob, Buffer.concat([Buffer.alloc(1), signature]), message)).toBe(false);
-  expect(await verifySignature(bob, Buffer.alloc(0), message)).toBe(false);
+  const signer = await importPublicKey(spki);
+  const other = await importPublicKey(spkiOf(modulusOf('alice')));
+  const message = fromHex(signIn.login.bytes);
+  const signature = fromHex(signIn.login.signature);
+  expect(await verifySignature(signer, signature, message)).toBe(true);
+  expect(await verifySignature(other, signature, message)).toBe(false);
+  expect(await verifySignature(signer, signature, message.subarray(1))).toBe(false);
+  expect(await verifySignature(signer, signature.subarray(1), message)).toBe(false);
+  expect(await verifySignature(signer, Buffer.concat([Buffer.alloc(1), signature]), message)).toBe(false);
+  expect(await verifySignature(signer, Buffer.alloc(0), message)).toBe(false);
 });

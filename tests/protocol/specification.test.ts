@@ -1,19 +1,100 @@
-// PROTOCOL.md against the code: its version, its worked example, its tables of types and codes.
-import { createPrivateKey } from 'node:crypto';
+// PROTOCOL.md against the code: all registries, sizes, and the worked example.
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { importOpeningKey } from '../../main/messenger/rsa.ts';
-import { authenticate, open } from '../../main/messenger/seal.ts';
-import { messageTypes } from '../../protocol/body.ts';
-import { blockLabels, decodeEnvelope, sha256 } from '../../protocol/envelope.ts';
-import { relayFailureCodes } from '../../protocol/failures.ts';
-import { ClientFrame, RelayFrame, VERSION } from '../../protocol/frames.ts';
-import { importPublicKey, verifySignature } from '../../protocol/public-key.ts';
-import { RECEPTION_KEY_LIFETIME_MS } from '../../protocol/statements.ts';
-import { envelopes, keys, safetyNumbers, statements } from '../vectors/vectors.ts';
+import { open } from '../../main/messenger/seal.ts';
+import { kinds, MAX_IDS, MAX_TEXT_BYTES, tags } from '../../protocol/content.ts';
+import {
+  blockLabels,
+  decodeEnvelope,
+  envelopeHash,
+  HEADER_BYTES,
+  MAX_ENVELOPE_BYTES,
+  MIN_ENVELOPE_BYTES,
+} from '../../protocol/envelope.ts';
+import { failureCodes } from '../../protocol/failure-codes.ts';
+import { failureClasses, frameTags, MAX_BATCH } from '../../protocol/frame-bodies.ts';
+import { frameTypes, MAX_FRAME_BYTES } from '../../protocol/frames.ts';
+import { verifyOnce } from '../../protocol/key.ts';
+import { PIECE_BYTES } from '../../protocol/payload.ts';
+import { labels } from '../../protocol/statement.ts';
+import { modulusOf, openingKey } from '../vectors/keys.ts';
+import { envelopes, inHex } from '../vectors/vectors.ts';
 
 const text = readFileSync(new URL('../../protocol/PROTOCOL.md', import.meta.url), 'utf8');
 const section = (title: string): string => text.split(`\n## ${title}\n`)[1]!.split('\n## ')[0]!;
+/** The tables of a section: their rows of cells. */
+const tables = (title: string): string[][][] =>
+  section(title)
+    .split(/\n(?!\|)/)
+    .map((part) => part.trim())
+    .filter((part) => part.startsWith('|'))
+    .map((table) =>
+      table
+        .split('\n')
+        .slice(2)
+        .map((row) =>
+          row
+            .slice(1, -1)
+            .split('|')
+            .map((cell) => cell.trim()),
+        ),
+    );
+const name = (cell = ''): string => cell.replaceAll('`', '');
+
+test('the kinds and tags that are built are the code’s, and all others are reserved', () => {
+  const [kindRows, tagRows] = tables('Content');
+  const built = (rows: string[][]) =>
+    Object.fromEntries(
+      rows.filter((row) => row.at(-1) !== 'reserved').map(([code, word]) => [name(word), Number(code)]),
+    );
+  expect(built(kindRows!)).toEqual(kinds);
+  expect(built(tagRows!)).toEqual(tags);
+  for (const rows of [kindRows!, tagRows!]) {
+    const codes = rows.map(([code]) => Number(code));
+    expect(codes).toEqual([...new Set(codes)].sort((a, b) => a - b));
+    expect(rows.every((row) => ['built', 'reserved'].includes(row.at(-1)!))).toBe(true);
+  }
+  // Every tag that a kind may have stands in the table of tags.
+  const used = kindRows!.flatMap(([, , list = '']) => list.match(/\d+/g) ?? []);
+  expect(tagRows!.map(([code]) => code)).toEqual(expect.arrayContaining(used));
+});
+
+test('the labels are the code’s', () => {
+  const rows = tables('Primitives and keys').at(-1)!;
+  expect(rows.map(([label]) => name(label)).sort()).toEqual(Object.values(labels).sort());
+});
+
+test('the frames, their tags, and the classes of failures are the code’s', () => {
+  const [frameRows, classRows] = tables('Frames');
+  expect(Object.fromEntries(frameRows!.map(([code, word]) => [name(word), Number(code)]))).toEqual(
+    frameTypes,
+  );
+  const documented = frameRows!.flatMap(([, word, , , cell = '']) => {
+    const [, tag, tagName] = /^(\d+): `(\w+)`$/.exec(cell) ?? [];
+    return tag ? [[name(word), { [tagName!]: Number(tag) }]] : [];
+  });
+  expect(Object.fromEntries(documented)).toEqual(frameTags);
+  expect(Object.fromEntries(classRows!.map(([code, word]) => [name(word), Number(code)]))).toEqual(
+    failureClasses,
+  );
+});
+
+test('the failure codes and their classes are the code’s', () => {
+  const [rows] = tables('Failure codes');
+  expect(Object.fromEntries(rows!.map(([code, word]) => [name(code), word]))).toEqual(failureCodes);
+});
+
+test('sizes are the code’s', () => {
+  const number = (value: number): string => value.toLocaleString('en');
+  expect(section('Envelope')).toContain(`${number(MIN_ENVELOPE_BYTES)} to ${number(MAX_ENVELOPE_BYTES)}`);
+  expect(section('Envelope')).toContain(`header (${HEADER_BYTES} + 384k bytes)`);
+  expect(section('Payload')).toContain(`pieces of ${PIECE_BYTES} bytes`);
+  expect(section('Content')).toContain(`1 to ${number(MAX_TEXT_BYTES)} bytes`);
+  expect(section('Content')).toContain(`1 to ${MAX_IDS} ids`);
+  expect(section('Transport')).toContain(`at most ${number(MAX_FRAME_BYTES)} bytes`);
+  expect(section('Frames').split(`1 to ${number(MAX_BATCH)}`)).toHaveLength(3);
+});
+
 /** The fenced block under a bold label of the worked example. */
 function example(label: string): string {
   const found = section('Worked example').split(`**${label}**`)[1];
@@ -21,68 +102,35 @@ function example(label: string): string {
   return found.split('```')[1]!.replace(/^\w+\n/, '');
 }
 const hex = (label: string): Buffer => Buffer.from(example(label).replace(/\s/g, ''), 'hex');
-/** The names in code type at the beginning of a table's rows. */
-const names = (title: string): string[] =>
-  [...section(title).matchAll(/^\| `([\w-]+)`/gm)].map(([, name]) => name!);
 
-test('its version is the code’s', () => {
-  expect(/^Version: (\d+)$/m.exec(text)?.[1]).toBe(String(VERSION));
-});
-
-test('it lists every frame, failure code and message type, and no other', () => {
-  const types = [ClientFrame, RelayFrame].flatMap((schema) =>
-    schema.def.options.map((option) => option.shape.type.def.values[0]),
-  );
-  const fieldsOfReceptionKey = ['class', 'created', 'key', 'signature'];
-  expect(names('Frames').sort()).toEqual([...types, ...fieldsOfReceptionKey].sort());
-  expect(names('Failure codes').sort()).toEqual([...relayFailureCodes].sort());
-  const rows = [...section('Message types').matchAll(/^\| (\d+) +\| (\w+)/gm)].map(([, code, name]) => [
-    name,
-    Number(code),
-  ]);
-  expect(Object.fromEntries(rows)).toEqual(messageTypes);
-  expect(text).toContain(RECEPTION_KEY_LIFETIME_MS.toLocaleString('en'));
-});
-
-test('the worked example opens, and its parts are what it says', async () => {
+test('the worked example is the first vector, and opens', async () => {
   const bytes = hex('envelope');
+  expect(bytes.toString('hex')).toBe(envelopes.good[0]!.envelope);
+  expect(hex('message id').toString('hex')).toBe(envelopes.good[0]!.id);
   const envelope = decodeEnvelope(bytes);
-  const alice = await importPublicKey(hex("alice's identity key, SPKI"));
-  expect(alice.fingerprint).toEqual(hex("alice's identity fingerprint"));
-  const bobFingerprint = hex("bob's identity fingerprint");
-  expect(sha256(hex("bob's identity key, SPKI"))).toEqual(bobFingerprint);
-  await authenticate(envelope, alice, bobFingerprint);
-
-  const { p = '', q = '' } = createPrivateKey(example("bob's reception key, private")).export({
-    format: 'jwk',
-  });
-  const key = await importOpeningKey(
-    Buffer.concat([Buffer.from(p, 'base64url'), Buffer.from(q, 'base64url')]),
-  );
-  expect(key.publicKey.spki).toEqual(hex("bob's reception key, SPKI"));
-  expect(envelope.header.receptionKey).toEqual(hex("bob's reception key fingerprint"));
-  const inner = await open(envelope, key);
-  expect(inner.body.toString('utf8')).toBe('Hello, Bob!');
-
-  const headerHash = hex('SHA-256 of the header');
-  expect(envelope.headerBytes).toEqual(hex('header'));
-  expect(sha256(envelope.headerBytes)).toEqual(headerHash);
-  expect(blockLabels(headerHash, 1)[0]!).toEqual(hex('label of block 0'));
-  expect(hex('inner bytes, without the padding').subarray(0, 32)).toEqual(headerHash);
-  expect(hex('inner bytes, without the padding').subarray(93).toString('utf8')).toBe('Hello, Bob!');
-  expect(sha256(bytes)).toEqual(hex('what `previous` of the next envelope holds'));
+  expect(hex('header')).toEqual(envelope.headerBytes);
+  expect(hex('label of block 0')).toEqual(blockLabels(envelope.headerBytes, 1)[0]);
+  const key = await openingKey('bobPrekey');
+  expect(envelope.header.encryptionKey).toEqual(hex("bob's prekey, fingerprint"));
+  expect(inHex(await open(envelope, key))).toEqual(envelopes.good[0]!.payload);
+  expect(hex('SHA-256 of the envelope')).toEqual(envelopeHash(bytes));
+  expect(envelopeHash(bytes).toString('hex').slice(0, 32)).toBe(envelopes.good[1]!.payload.previous);
+  expect(
+    verifyOnce(modulusOf('bob'), hex('a signature of it'), hex('the statement that bob signs of it')),
+  ).toBe(true);
 });
 
-test('the worked example is the first of the vectors', async () => {
-  expect(hex('envelope').toString('base64url')).toBe(envelopes.good[0]!.envelope);
-  expect(hex('what `previous` of the next envelope holds').toString('hex')).toBe(
-    envelopes.good[1]!.inner.previous,
-  );
-  expect(example('safety number of alice and bob').replace(/\s/g, '')).toBe(safetyNumbers.numbers[0]!.digits);
-  expect(hex('what bob signs to log in').toString('hex')).toBe(statements.signIn.login);
-  expect(hex('what bob signs of this reception key').toString('hex')).toBe(statements.receptionKey.statement);
-  const bob = await importPublicKey(Buffer.from(keys.bob.spki, 'hex'));
-  expect(
-    await verifySignature(bob, hex('a signature of it'), hex('what bob signs of this reception key')),
-  ).toBe(true);
+test('its contents list every section', () => {
+  const headings = [...text.matchAll(/^## (.+)$/gm)]
+    .map(([, heading]) => heading)
+    .filter((one) => one !== 'Contents');
+  const listed = [...section('Contents').matchAll(/^\d+\. \[(.+)\]\(#(.+)\)$/gm)];
+  expect(listed.map(([, title]) => title)).toEqual(headings);
+  for (const [, title, anchor] of listed)
+    expect(anchor).toBe(
+      title!
+        .toLowerCase()
+        .replace(/[^a-z0-9 -]/g, '')
+        .replaceAll(' ', '-'),
+    );
 });

@@ -1,98 +1,94 @@
-// What an identity key signs: the bytes as in the vectors, and no signature of one kind serving as another.
-import fc from 'fast-check';
+// What devices sign: prekeys, sign-ins; and that a signature for one purpose never serves for another.
 import { expect, test } from 'vitest';
-import { sign } from '../../main/messenger/rsa.ts';
+import { decodeContent } from '../../protocol/content.ts';
+import { decodeDeviceChange, firstList } from '../../protocol/devices.ts';
 import { decodeEnvelope, signedEnvelope } from '../../protocol/envelope.ts';
-import { verifySignature } from '../../protocol/public-key.ts';
-import { receptionKeyStatement, signInStatement } from '../../protocol/statements.ts';
-import { envelopes, signingKey, statements } from '../vectors/vectors.ts';
+import { verifyOnce } from '../../protocol/key.ts';
+import { acceptPrekey, decodePrekey, encodePrekey, type Prekey } from '../../protocol/prekey.ts';
+import { loginStatement, registerStatement } from '../../protocol/sign-in.ts';
+import { labels, type Signed } from '../../protocol/statement.ts';
+import { modulusOf } from '../vectors/keys.ts';
+import { deviceLists, envelopes, fromHex, inHex, prekeys, signedOf, signIn } from '../vectors/vectors.ts';
+import { flipBit } from '../vectors/envelopes.ts';
+import { CREATED } from '../vectors/statements.ts';
 
-const bytes = (hex: string): Buffer => Buffer.from(hex, 'hex');
-const reception = { ...statements.receptionKey, key: bytes(statements.receptionKey.key) };
-const { signIn } = statements;
-const signInFields = {
-  relayKey: bytes(signIn.relayKey),
-  user: signIn.user,
-  identity: bytes(signIn.identity),
-  serverNonce: bytes(signIn.serverNonce),
-  clientNonce: bytes(signIn.clientNonce),
-  time: signIn.time,
-};
+/** A prekey as its recipient takes it, at the time of the vectors. */
+const taken = (signed: Signed): Prekey =>
+  acceptPrekey(signed, { user: 'bob', list: firstList(modulusOf('bob')), now: CREATED });
 
-test('the statements are as in the vectors, and their signatures verify', async () => {
-  const { publicKey } = await signingKey('bob');
-  const cases: [Buffer, string, string][] = [
-    [receptionKeyStatement('bob', reception), reception.statement, reception.signature],
-    [signInStatement('login', signInFields), signIn.login, signIn.loginSignature],
-    [signInStatement('register', signInFields), signIn.register, signIn.registerSignature],
-  ];
-  for (const [made, expected, signature] of cases) {
-    expect(made.toString('hex')).toBe(expected);
-    expect(await verifySignature(publicKey, bytes(signature), made)).toBe(true);
+test.each(prekeys.good)('a prekey $name', ({ prekey, signed }) => {
+  expect(inHex(taken(signedOf(signed)))).toEqual(prekey);
+});
+
+test.each(prekeys.bad)('a prekey is refused: $name', ({ signed }) => {
+  expect(() => taken(signedOf(signed))).toThrow();
+});
+
+test('a prekey is written as it is signed, its known kinds sorted and once each', () => {
+  const { signed } = prekeys.good[0]!;
+  const prekey = decodePrekey(signedOf(signed).bytes);
+  const shuffled = { ...prekey, knownKinds: [...prekey.knownKinds, 1].reverse() };
+  expect(encodePrekey(shuffled).toString('hex')).toBe(signed.bytes);
+});
+
+test('sign-ins have the bytes of the document, and verify', () => {
+  const { user, device, time } = signIn;
+  const fields = {
+    relayKey: fromHex(signIn.relayKey),
+    identity: fromHex(signIn.identity),
+    device,
+    serverNonce: fromHex(signIn.serverNonce),
+    clientNonce: fromHex(signIn.clientNonce),
+    time,
+  };
+  expect(loginStatement(fields).toString('hex')).toBe(signIn.login.bytes);
+  expect(registerStatement(user, fields).toString('hex')).toBe(signIn.register.bytes);
+  for (const { bytes, signature } of [signIn.login, signIn.register].map(signedOf)) {
+    expect(verifyOnce(modulusOf('bob'), signature, bytes)).toBe(true);
   }
 });
 
-test('no signature of one kind is one of another kind', async () => {
-  const bob = await signingKey('bob');
-  const { headerBytes, blocks } = decodeEnvelope(Buffer.from(envelopes.good[0]!.envelope, 'base64url'));
-  const kinds = {
-    envelope: signedEnvelope(headerBytes, blocks),
-    'reception key': receptionKeyStatement('bob', reception),
-    login: signInStatement('login', signInFields),
-    register: signInStatement('register', signInFields),
-  };
-  const accepted: string[] = [];
-  for (const [signedKind, message] of Object.entries(kinds)) {
-    const signature = await sign(bob, message);
-    for (const [kind, other] of Object.entries(kinds)) {
-      if (await verifySignature(bob.publicKey, signature, other)) accepted.push(`${signedKind} as ${kind}`);
+test('no label is the beginning of another, and each structure starts with its own', () => {
+  const all = Object.values(labels);
+  expect(new Set(all).size).toBe(all.length);
+  for (const one of all) expect(all.filter((other) => other !== one && other.startsWith(one))).toEqual([]);
+});
+
+test('every signature verifies for its own bytes, and for nothing else that is signed', () => {
+  const envelope = decodeEnvelope(fromHex(envelopes.good[0]!.envelope));
+  const signed = [
+    {
+      by: 'alice' as const,
+      signature: envelope.signature,
+      bytes: signedEnvelope(envelope.headerBytes, envelope.blocks),
+    },
+    { by: 'alice' as const, ...signedOf(deviceLists.changes[0]!) },
+    { by: 'bob' as const, ...signedOf(prekeys.good[0]!.signed) },
+    { by: 'bob' as const, ...signedOf(signIn.login) },
+    { by: 'bob' as const, ...signedOf(signIn.register) },
+  ];
+  for (const one of signed) {
+    for (const other of signed) {
+      expect(verifyOnce(modulusOf(one.by), one.signature, other.bytes)).toBe(one === other);
     }
   }
-  expect(accepted).toEqual(Object.keys(kinds).map((kind) => `${kind} as ${kind}`));
 });
 
-test('whatever the fields are, statements of two kinds never share their bytes', () => {
-  const any = (length: number): fc.Arbitrary<Buffer> =>
-    fc.uint8Array({ minLength: length, maxLength: length }).map((array) => Buffer.from(array));
-  const user = fc.stringMatching(/^[a-z][a-z0-9._-]{1,31}$/);
-  const time = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
-  const receptionKeys = fc
-    .tuple(user, time, time, any(422))
-    .map(([name, created, expires, key]) =>
-      receptionKeyStatement(name, { class: 'rotating', created, expires, key }),
-    );
-  const signIns = fc.record({
-    relayKey: any(32),
-    user,
-    identity: any(32),
-    serverNonce: any(32),
-    clientNonce: any(32),
-    time,
-  });
-  const headers = fc.tuple(any(116), any(384)).map(([header, block]) => signedEnvelope(header, [block]));
-  fc.assert(
-    fc.property(receptionKeys, signIns, headers, (receptionKey, fields, envelope) => {
-      const all = [
-        receptionKey,
-        signInStatement('login', fields),
-        signInStatement('register', fields),
-        envelope,
-      ];
-      // Neither equal nor the beginning of one another: the domains differ within the first 24 bytes.
-      expect(new Set(all.map((statement) => statement.subarray(0, 24).toString('hex'))).size).toBe(4);
-    }),
-  );
+test('a statement of one kind is read as no other', () => {
+  const device = fromHex(deviceLists.changes[0]!.bytes);
+  const prekey = fromHex(prekeys.good[0]!.signed.bytes);
+  const others = [signIn.login, signIn.register].map(({ bytes }) => fromHex(bytes));
+  for (const bytes of [prekey, ...others]) expect(() => decodeDeviceChange(bytes)).toThrow();
+  for (const bytes of [device, ...others]) expect(() => decodePrekey(bytes)).toThrow();
+  for (const bytes of [device, prekey, ...others]) expect(() => decodeContent(bytes)).toThrow();
 });
 
-test('each field of a sign-in is signed', () => {
-  const changed = [
-    signInStatement('login', { ...signInFields, relayKey: Buffer.alloc(32) }),
-    signInStatement('login', { ...signInFields, user: 'rob' }),
-    signInStatement('login', { ...signInFields, identity: Buffer.alloc(32) }),
-    signInStatement('login', { ...signInFields, serverNonce: Buffer.alloc(32) }),
-    signInStatement('login', { ...signInFields, clientNonce: Buffer.alloc(32) }),
-    signInStatement('login', { ...signInFields, time: 1 }),
-    signInStatement('login', signInFields),
-  ];
-  expect(new Set(changed.map((statement) => statement.toString('hex'))).size).toBe(changed.length);
+test('10,000 bits turned in a prekey and its signature: none is taken', () => {
+  const { bytes, signature } = signedOf(prekeys.good[0]!.signed);
+  const all = Buffer.concat([bytes, signature]);
+  for (let i = 0; i < 10_000; i++) {
+    const changed = flipBit(all, (i * 7919) % (8 * all.length));
+    const signed = { bytes: changed.subarray(0, bytes.length), signature: changed.subarray(bytes.length) };
+    expect(() => taken(signed)).toThrow();
+  }
 });

@@ -1,9 +1,9 @@
 // The addresses in an invite: such that others can use them.
 import { networkInterfaces } from 'node:os';
 import { expect, test } from 'vitest';
-import { decodeInvite, encodeInvite, splitAddress } from '../../protocol/invite.ts';
+import { decodeInvite, encodeInvite, splitAddress } from '../../protocol/links.ts';
 import { canonicalHost, everywhere, parsePassing, reachableAddresses } from '../../relay/addresses.ts';
-import { countedAs } from '../../relay/office.ts';
+import { countedAs, networkOf } from '../../relay/peer-address.ts';
 
 const outside = Object.values(networkInterfaces())
   .flatMap((addresses) => addresses ?? [])
@@ -82,9 +82,20 @@ test.for([
   expect(countedAs(address!)).toBe(counted);
 });
 
+test.for([
+  ['203.0.113.77', '203.0.113.0/24'],
+  ['::ffff:203.0.113.77', '203.0.113.0/24'],
+  ['2001:db8:1:2:3:4:5:6', '2001:db8:1::/48'],
+  ['2001:db8:1::7', '2001:db8:1::/48'],
+  ['2001:db8::7', '2001:db8::/48'],
+  ['::1', '::/48'],
+])('of %s, the log tells %s', ([address, network]) => {
+  expect(networkOf(address!)).toBe(network);
+});
+
 test.for(['0.0.0.0', '::', '::1', '127.0.0.1'])('an invite carries what a relay on %s names', (host) => {
   const relays = reachableAddresses(host, 7443);
   expect(relays.length).toBeGreaterThan(0);
   for (const address of relays) expect(splitAddress(address).port).toBe(7443);
-  expect(decodeInvite(encodeInvite({ relays, key: Buffer.alloc(32) })).relays).toEqual(relays);
+  expect(decodeInvite(encodeInvite({ relays, relayKey: Buffer.alloc(32) })).relays).toEqual(relays);
 });

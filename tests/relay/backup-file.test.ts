@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
 import { readBackup } from '../../relay/backup-file.ts';
-import { temporaryFolder } from '../town.ts';
+import { temporaryFolder } from '../harness.ts';
 import { backedUp } from './populated.ts';
 import { refused, stop } from './program.ts';
 
@@ -24,6 +24,7 @@ const change =
     database.close();
   };
 
+const TABLES = ['users', 'device_statements', 'prekeys', 'sign_ins', 'tokens', 'envelopes', 'positions'];
 const isNone = /^\S+ isn't a backup of a relay, or it is damaged\.$/;
 const isDamaged = /^\S+ is damaged\. Use another backup\.$/;
 const damages: [string, (file: string) => void, RegExp][] = [
@@ -36,22 +37,30 @@ const damages: [string, (file: string) => void, RegExp][] = [
   ['another key', change("UPDATE backup SET certificate = 'other'"), isDamaged],
   ['no key', change('UPDATE backup SET certificate = NULL'), isDamaged],
   ['another date', change("UPDATE backup SET made = '2020-01-01'"), isDamaged],
-  ['another envelope', change("UPDATE mailbox SET envelope = x'00'"), isDamaged],
+  ['another envelope', change("UPDATE envelopes SET envelope = x'00'"), isDamaged],
+  ['another prekey', change("UPDATE prekeys SET signature = x'00'"), isDamaged],
+  ['another nonce', change("UPDATE sign_ins SET nonce = x'00'"), isDamaged],
+  ['a position that was given already', change('UPDATE positions SET next = 1'), isDamaged],
   ['another user', change("UPDATE users SET registered = registered + 1 WHERE name = 'bob'"), isDamaged],
   ['a user less', change("PRAGMA foreign_keys = OFF; DELETE FROM users WHERE name = 'bob'"), isDamaged],
   ['a table more', change('CREATE TABLE more (x); INSERT INTO more VALUES (1)'), isDamaged],
   ['no checksum', change('DELETE FROM backup'), isDamaged],
   ['without its own table', change('DROP TABLE backup'), isDamaged],
-  ['without the mail', change('DROP TABLE mailbox'), isDamaged],
+  ['without the mail', change('DROP TABLE envelopes'), isDamaged],
   [
     'a broken index',
-    change("PRAGMA writable_schema = ON; DELETE FROM sqlite_master WHERE name = 'mailbox_by_recipient'"),
+    change("PRAGMA writable_schema = ON; DELETE FROM sqlite_master WHERE name = 'envelopes_by_sender'"),
     isDamaged,
   ],
   [
     'of a newer relay',
-    change("PRAGMA user_version = 2; UPDATE backup SET program = '9.9.9'"),
+    change("PRAGMA user_version = 3; UPDATE backup SET program = '9.9.9'"),
     /^\S+ was made by a newer relay \(9\.9\.9\)\. Update this one, then try again\.$/,
+  ],
+  [
+    'of the development version',
+    change("PRAGMA user_version = 1; UPDATE backup SET program = '0.9.9'"),
+    /^\S+ was made by a development version of the relay \(0\.9\.9\), which this one can't read\. Use another backup\.$/,
   ],
   ['missing', (file) => rmSync(file), /cannot be read \(ENOENT\)\.$/],
   ['a folder', (file) => (rmSync(file), mkdirSync(file)), /cannot be read \(EISDIR\)\.$/],
@@ -81,9 +90,7 @@ test('a flipped bit anywhere in a backup either changes nothing that is restored
     try {
       const backup = readBackup(file, target);
       const database = new DatabaseSync(target);
-      const rows = ['users', 'reception_keys', 'mailbox'].map((table) =>
-        database.prepare(`SELECT * FROM ${table}`).all(),
-      );
+      const rows = TABLES.map((table) => database.prepare(`SELECT * FROM ${table}`).all());
       database.close();
       return [{ ...backup }, rows];
     } finally {

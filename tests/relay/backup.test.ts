@@ -13,10 +13,12 @@ import {
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
-import { temporaryFolder, until } from '../town.ts';
-import { backedUp, fill, lettersOf } from './populated.ts';
+import { temporaryFolder, until } from '../harness.ts';
+import { backedUp, bobsEnvelopes, fill } from './populated.ts';
 import { done, listening, refused, run, stop } from './program.ts';
-import { alice, bob, letter, Wire } from './wire.ts';
+import { device, envelope, RawClient } from './raw-client.ts';
+
+const [alice, bob] = [device('alice'), device('bob')];
 
 function tableOf(file: string): { made: string; certificate: string | null } {
   const database = new DatabaseSync(file, { readOnly: true });
@@ -26,13 +28,13 @@ function tableOf(file: string): { made: string; certificate: string | null } {
 }
 
 test('what a serving relay had when it was made comes back elsewhere: key, users, waiting mail', async () => {
-  const { relay, data, file, id, out } = await backedUp();
+  const { relay, data, file, waiting, out } = await backedUp();
   expect(out).toContain(`${file} holds the relay of ${data}.`);
   expect(out).toContain('It holds the private key');
   expect(statSync(file).mode & 0o777).toBe(0o600);
   expect(readdirSync(join(file, '..'))).toEqual(['relay.backup']);
   // The relay has noticed nothing.
-  expect(await (await Wire.open(relay)).signIn('login', alice)).toMatchObject({ type: 'done' });
+  expect(await (await RawClient.open(relay)).signIn('login', alice)).toMatchObject({ type: 'done' });
   await stop(relay);
 
   const elsewhere = join(temporaryFolder(), 'new', 'folder');
@@ -46,18 +48,18 @@ test('what a serving relay had when it was made comes back elsewhere: key, users
   }
   const again = await listening(elsewhere);
   expect(again.key).toEqual(relay.key);
-  expect(await lettersOf(again)).toEqual([id]);
-  expect(await (await Wire.open(again)).signIn('login', alice)).toMatchObject({ type: 'done' });
+  expect(await bobsEnvelopes(again)).toEqual([waiting]);
+  expect(await (await RawClient.open(again)).signIn('login', alice)).toMatchObject({ type: 'done' });
 });
 
 test('of a stopped relay, or one that was killed, it is the same', async () => {
-  const { relay, data, file, id } = await backedUp();
+  const { relay, data, file, waiting } = await backedUp();
   relay.child.kill('SIGKILL');
   await relay.ended;
   await done('backup', file, '--force', '--data', data);
   const empty = temporaryFolder();
   await done('restore', file, '--data', empty);
-  expect(await lettersOf(await listening(empty))).toEqual([id]);
+  expect(await bobsEnvelopes(await listening(empty))).toEqual([waiting]);
 });
 
 test('a file that is there is not written over without --force', async () => {
@@ -68,7 +70,7 @@ test('a file that is there is not written over without --force', async () => {
     `${file} exists already. Name another file, or add --force.`,
   );
   expect(readFileSync(file)).toEqual(before);
-  await Wire.signedIn(relay, { ...alice });
+  await RawClient.signedIn(relay, alice);
   await done('backup', file, '--force', '--data', data);
   expect(tableOf(file).made).not.toBe(made);
   expect(readdirSync(join(file, '..'))).toEqual(['relay.backup']);
@@ -103,7 +105,7 @@ test('--force writes over files alone, and never over those of a relay', async (
 });
 
 test('a damaged relay is what --force replaces; no backup is made of it', async () => {
-  const { relay, data, file, id } = await backedUp();
+  const { relay, data, file, waiting } = await backedUp();
   await stop(relay);
   writeFileSync(join(data, 'relay.sqlite'), 'noise '.repeat(2000));
   const other = join(file, '../other.backup');
@@ -115,7 +117,7 @@ test('a damaged relay is what --force replaces; no backup is made of it', async 
   const kept = readdirSync(data).filter((name) => name.startsWith('replaced-'));
   expect(kept).toHaveLength(1);
   expect(readFileSync(join(data, kept[0]!, 'relay-tls.pem'), 'utf8')).toBe('noise');
-  expect(await lettersOf(await listening(data))).toEqual([id]);
+  expect(await bobsEnvelopes(await listening(data))).toEqual([waiting]);
 });
 
 test('a relay without a key of its own: its backup says that the key is to be kept, too', async () => {
@@ -176,8 +178,11 @@ test('folders that can not be written, or hold something else, are told', async 
 
 test.runIf(process.platform === 'linux')('a backup that finds no room leaves nothing', async () => {
   const { relay, data } = await backedUp();
-  const sender = await Wire.signedIn(relay, alice);
-  for (let i = 0; i < 40; i++) await sender.post(bob, letter(alice, bob, { blocks: 64 }).envelope);
+  const sender = await RawClient.signedIn(relay, alice);
+  for (let i = 0; i < 40; i++) {
+    const large = envelope(alice, bob.address, { blocks: 64 });
+    expect(await sender.send(large)).toMatchObject({ type: 'accepted' });
+  }
   const small = temporaryFolder();
   const target = join(small, 'relay.backup');
   const mount = `mount -t tmpfs -o size=256k tmpfs '${small}' && "$@"; code=$?; ls -A '${small}'; exit $code`;

@@ -15,7 +15,7 @@ import { connect } from 'node:tls';
 import { generate } from 'selfsigned';
 import { expect, test } from 'vitest';
 import { givenCertificate, ownCertificate } from '../../relay/certificate.ts';
-import { afterwards, openRelay, temporaryFolder } from '../town.ts';
+import { afterwards, openRelay, temporaryFolder } from '../harness.ts';
 import { refused } from './program.ts';
 
 const pinOf = (pem: string): Buffer =>

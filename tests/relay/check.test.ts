@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
 import { ownCertificate } from '../../relay/certificate.ts';
-import { afterwards, openRelay, temporaryFolder } from '../town.ts';
+import { afterwards, openRelay, temporaryFolder } from '../harness.ts';
 import { populated } from './populated.ts';
 import { call, listening, run, stop } from './program.ts';
 
@@ -31,7 +31,7 @@ test('check finds all in order, beside a serving relay and without', async () =>
   expect(says).toEqual({
     folder: data,
     permissions: 'for the owner alone',
-    database: 'whole, schema 1, 2 users, 2 waiting; a relay serves it now',
+    database: 'whole, schema 2, 2 users, 2 waiting; a relay serves it now',
     key: `SHA-256 ${relay.key.toString('hex')}, belongs to its certificate`,
     disk: expect.stringMatching(/^\d+ MiB free$/) as string,
     port: `this relay answers on port ${relay.port}`,
@@ -42,7 +42,7 @@ test('check finds all in order, beside a serving relay and without', async () =>
   expect(out.split('\n')).toEqual([
     `ok    folder: ${data}`,
     'ok    permissions: for the owner alone',
-    'ok    database: whole, schema 1, 2 users, 2 waiting; no relay serves it now',
+    'ok    database: whole, schema 2, 2 users, 2 waiting; no relay serves it now',
     expect.stringMatching(/^ok {4}key: SHA-256 [0-9a-f]{64}, belongs/),
     expect.stringMatching(/^ok {4}disk: /),
     `ok    port: 127.0.0.1, port ${relay.port} is free`,
@@ -131,10 +131,10 @@ test('check names open permissions, a damaged database, a key of another, a port
     database.exec(sql);
     database.close();
   };
-  change("PRAGMA foreign_keys = OFF; INSERT INTO reception_keys VALUES ('nobody', '', 0, 0, x'', x'')");
+  change("PRAGMA foreign_keys = OFF; INSERT INTO prekeys VALUES (x'00', 1, 0, x'', x'')");
   expect(await failures()).toEqual({ database: expect.stringContaining('keys without a user') as string });
-  change("DELETE FROM reception_keys WHERE user = 'nobody'");
-  change("PRAGMA writable_schema = ON; DELETE FROM sqlite_master WHERE name = 'mailbox_by_recipient'");
+  change("DELETE FROM prekeys WHERE identity = x'00'");
+  change("PRAGMA writable_schema = ON; DELETE FROM sqlite_master WHERE name = 'envelopes_by_sender'");
   expect(await failures()).toEqual({
     database: expect.stringMatching(
       /relay\.sqlite is damaged \(Page \d+: .+\)\. Restore a backup\.$/,

@@ -1,28 +1,35 @@
-// What an administrator asks of a relay's folder: invite, users, removal, export; while it serves or not.
-import { createPublicKey } from 'node:crypto';
+// What an administrator asks of a relay's folder: invite, users, removal; while it serves or not.
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
-import { decodeInvite } from '../../protocol/invite.ts';
-import { temporaryFolder, until } from '../town.ts';
-import { populated } from './populated.ts';
+import { decodeInvite } from '../../protocol/links.ts';
+import { mailboxOf } from '../../relay/stores.ts';
+import { temporaryFolder } from '../harness.ts';
+import { identityOf } from '../vectors/keys.ts';
+import { populated, withTwoDevices } from './populated.ts';
 import { done, listening, refused, run, stop } from './program.ts';
-import { alice, bob, letter, mallory, receptionSpkis, Wire } from './wire.ts';
+import { type Device, device, envelope, RawClient } from './raw-client.ts';
 
-const fingerprintOf = ({ identity }: typeof alice): string => identity.publicKey.fingerprint.toString('hex');
-type Letter = { from: string; to: string; message: string; bytes: number; envelope: string; header: unknown };
-type Export = { name: string; waiting: Letter[]; sent: Letter[]; receptionKey: { key: string } } & Record<
-  string,
-  string
->;
+const [alice, alice2, bob, mallory] = [device('alice'), device('alice', 2), device('bob'), device('mallory')];
+/** Somebody else who is called alice. */
+const namesake = (): Device => ({
+  ...{ name: 'alice', key: alice2.key, modulus: alice2.modulus, identityKey: alice2.modulus },
+  address: { identity: identityOf('alice2'), device: 1 },
+});
+const fingerprintOf = ({ address }: Device): string => address.identity.toString('hex');
+const mailboxes = (database: DatabaseSync): unknown[] =>
+  database
+    .prepare('SELECT mailbox FROM envelopes ORDER BY position')
+    .all()
+    .map(({ mailbox }) => mailbox);
 
 test('invite names the key of the serving relay, as text, code and JSON, and never makes one', async () => {
   const data = temporaryFolder();
   const relay = await listening(data);
   const args = ['invite', '--data', data, '--host', '127.0.0.1', '--port', `${relay.port}`];
   const { invite, addresses, key } = JSON.parse(await done(...args, '--json')) as Record<string, string>;
-  expect(decodeInvite(invite!)).toEqual({ relays: relay.addresses, key: relay.key });
+  expect(decodeInvite(invite!)).toEqual({ relays: relay.addresses, relayKey: relay.key });
   expect({ addresses, key }).toEqual({ addresses: relay.addresses, key: relay.key.toString('hex') });
   const text = await done(...args);
   expect(text).toContain(`\n\n${invite}\n`);
@@ -39,6 +46,25 @@ test('invite names the key of the serving relay, as text, code and JSON, and nev
   expect(await refused('invite', '--data', data, '--port', '0')).toContain('name it with --port');
   writeFileSync(join(data, 'relay-tls.pem'), 'noise');
   expect(await refused('invite', '--data', data)).toContain('relay-tls.pem cannot be read');
+});
+
+test('a folder without a relay is told by every command that reads one', async () => {
+  const folder = temporaryFolder();
+  const missing = join(folder, 'none');
+  for (const args of [
+    ['users'],
+    ['remove-user', 'bob', '--yes'],
+    ['export', 'bob'],
+    ['backup', join(folder, 'file')],
+  ]) {
+    expect(await refused(...args, '--data', folder)).toBe(
+      `${folder} holds no relay. Name the relay's data folder with --data.`,
+    );
+    expect(await refused(...args, '--data', missing)).toBe(
+      `There is no folder ${missing}. Name the relay's data folder with --data.`,
+    );
+  }
+  expect(readdirSync(folder)).toEqual([]);
 });
 
 test('users lists names, keys and what waits, the same beside a serving relay as without', async () => {
@@ -78,31 +104,21 @@ test('users lists names, keys and what waits, the same beside a serving relay as
   expect(await done('users', '--data', empty)).toBe('Nobody has registered yet.\n');
 });
 
-test('a folder without a relay is told by every command that reads one', async () => {
-  const folder = temporaryFolder();
-  const missing = join(folder, 'none');
-  for (const args of [
-    ['users'],
-    ['remove-user', 'bob', '--yes'],
-    ['export', 'bob'],
-    ['backup', join(folder, 'file')],
-  ]) {
-    expect(await refused(...args, '--data', folder)).toBe(
-      `${folder} holds no relay. Name the relay's data folder with --data.`,
-    );
-    expect(await refused(...args, '--data', missing)).toBe(
-      `There is no folder ${missing}. Name the relay's data folder with --data.`,
-    );
-  }
-  expect(readdirSync(folder)).toEqual([]);
+test('users counts what waits for all devices of a user', async () => {
+  const { data, answers } = await withTwoDevices();
+  const { users } = JSON.parse(await done('users', '--data', data, '--json')) as { users: object[] };
+  const bytes = answers[0]!.length + answers[1]!.length;
+  expect(users).toMatchObject([
+    { name: 'alice', waiting: 2, bytes },
+    { name: 'bob', waiting: 2 },
+  ]);
 });
 
-test('a user who is removed is gone with keys and mail; the name is free, and other mail stays', async () => {
-  const { relay, data } = await populated();
-  const sender = await Wire.signedIn(relay, mallory);
-  (await Wire.signedIn(relay, alice)).socket.terminate();
-  await until(async () => (await sender.post(alice, letter(mallory, alice).envelope)).type === 'accepted');
-  const args = ['remove-user', 'bob', '--data', data];
+test('a user who is removed is gone with devices, keys and mail; the name is free, and other mail stays', async () => {
+  const { relay, data } = await withTwoDevices();
+  const sender = await RawClient.signedIn(relay, mallory);
+  expect(await sender.send(envelope(mallory, bob.address))).toMatchObject({ type: 'accepted' });
+  const args = ['remove-user', 'alice', '--data', data];
   expect(await refused(...args, '--yes')).toBe(
     `A relay serves ${data} now. Stop it first, and start it again after.`,
   );
@@ -116,22 +132,28 @@ test('a user who is removed is gone with keys and mail; the name is free, and ot
     'Nobody is registered as "carol". The command "users" lists who is.',
   );
   const out = await done(...args, '--yes');
-  expect(out).toContain('contacts of bob are shown the change');
-  expect(out).toContain('bob is removed, with 2 waiting messages.\n');
+  expect(out).toContain('contacts of alice are shown the change');
+  expect(out).toContain('alice is removed, with 2 waiting messages.\n');
   const database = new DatabaseSync(join(data, 'relay.sqlite'));
-  expect(database.prepare('SELECT user FROM reception_keys ORDER BY user').all()).toEqual([
-    { user: 'alice' },
-    { user: 'mallory' },
-  ]);
-  expect(database.prepare('SELECT recipient FROM mailbox').all()).toEqual([{ recipient: 'alice' }]);
+  for (const table of ['users', 'device_statements', 'prekeys', 'sign_ins']) {
+    const rows = database.prepare(`SELECT lower(hex(identity)) AS identity FROM ${table}`).all();
+    const left = table === 'device_statements' ? [] : [bob, mallory].map(fingerprintOf).sort();
+    expect(rows.map(({ identity }) => identity).sort(), table).toEqual(left);
+  }
+  // What she had sent waits on, beside what others have sent.
+  expect(mailboxes(database)).toEqual(Array(3).fill(mailboxOf(bob.address)));
   database.close();
   const { users } = JSON.parse(await done('users', '--json', '--data', data)) as {
     users: { name: string }[];
   };
-  expect(users.map(({ name }) => name)).toEqual(['alice', 'mallory']);
+  expect(users.map(({ name }) => name)).toEqual(['bob', 'mallory']);
   // Somebody else may have the name now.
   const again = await listening(data);
-  expect(await (await Wire.open(again)).signIn('register', bob)).toMatchObject({ type: 'done' });
+  const other = await RawClient.open(again);
+  expect(await other.signIn('register', namesake())).toMatchObject({ type: 'done' });
+  expect(await other.lookUp('alice')).toMatchObject({ newestVersion: 0, identityKey: alice2.modulus });
+  const late = await RawClient.open(again);
+  expect(await late.signIn('register', alice)).toMatchObject({ code: 'name-taken' });
 });
 
 test.runIf(process.platform === 'linux')('at a terminal, remove-user asks for the name', async () => {
@@ -160,80 +182,27 @@ test.runIf(process.platform === 'linux')('at a terminal, remove-user asks for th
   expect(removal.out).toContain('bob is removed, with 1 waiting message.');
 });
 
-test('export shows all that is stored of a user, and it is only ciphertext and public keys', async () => {
-  const { relay, data, envelopes } = await populated();
-  const serving = await done('export', 'bob', '--data', data);
-  const { waiting, sent, ...own } = JSON.parse(serving) as Export;
-  expect(own).toMatchObject({ name: 'bob', fingerprint: fingerprintOf(bob) });
-  expect(Buffer.from(own['identityKey']!, 'base64')).toEqual(bob.identity.publicKey.spki);
-  expect(own.receptionKey).toMatchObject({ class: 'rotating', key: receptionSpkis[0].toString('base64') });
-  createPublicKey({ key: Buffer.from(own.receptionKey.key, 'base64'), format: 'der', type: 'spki' });
-  expect(sent).toEqual([]);
-  expect(waiting.map(({ envelope }) => envelope)).toEqual(
-    envelopes.map((envelope) => envelope.toString('base64')),
-  );
-  expect(waiting[0]).toMatchObject({
-    from: 'alice',
-    to: 'bob',
-    message: envelopes[0]!.toString('hex', 2, 18),
-    bytes: envelopes[0]!.length,
-    header: {
-      version: 1,
-      suite: 1,
-      id: envelopes[0]!.toString('hex', 2, 18),
-      sender: fingerprintOf(alice),
-      recipient: fingerprintOf(bob),
-      receptionKey: envelopes[0]!.toString('hex', 82, 114),
-      blockCount: 1,
-    },
+test('an invite with --uses lets so many people register at a relay that asks for a token', async () => {
+  const data = temporaryFolder();
+  const { port, key } = await listening(data, [], {
+    environment: { SIGNET_RELAY_REGISTRATION: 'token' },
   });
-  const sender = JSON.parse(await done('export', 'alice', '--data', data)) as Export;
-  expect(sender.waiting).toEqual([]);
-  expect(sender.sent).toEqual(waiting);
-  expect(await refused('export', 'carol', '--data', data)).toContain('Nobody is registered as "carol"');
-  await stop(relay);
-  expect(await done('export', 'bob', '--data', data)).toBe(serving);
+  const args = ['--data', data, '--host', '127.0.0.1', '--port', `${port}`, '--json'];
+  const { invite } = JSON.parse(await done('invite', '--uses', '1', ...args)) as { invite: string };
+  const plain = JSON.parse(await done('invite', ...args)) as { invite: string };
+  const { token } = decodeInvite(invite);
+  expect(decodeInvite(plain.invite).token).toBeUndefined();
 
-  // Every column of every table is in it, so that nothing is stored that isn't shown.
-  const database = new DatabaseSync(join(data, 'relay.sqlite'));
-  const columns = database
-    .prepare(
-      "SELECT m.name AS t, p.name AS c FROM sqlite_master m, pragma_table_info(m.name) p WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite%'",
-    )
-    .all();
-  database.close();
-  expect(columns.map(({ t, c }) => `${String(t)}.${String(c)}`).sort()).toEqual([
-    'mailbox.envelope',
-    'mailbox.message',
-    'mailbox.received',
-    'mailbox.recipient',
-    'mailbox.sender',
-    'mailbox.sequence',
-    'reception_keys.class',
-    'reception_keys.created',
-    'reception_keys.expires',
-    'reception_keys.key',
-    'reception_keys.signature',
-    'reception_keys.user',
-    'users.fingerprint',
-    'users.identity_key',
-    'users.name',
-    'users.registered',
-  ]);
-});
-
-test('an envelope that is damaged is exported as it is; a reader who stops early is no failure', async () => {
-  const { relay, data } = await populated(1);
-  await stop(relay);
-  const database = new DatabaseSync(join(data, 'relay.sqlite'));
-  database.exec("UPDATE mailbox SET envelope = x'00'");
-  database
-    .prepare('INSERT INTO mailbox VALUES (9, ?, ?, ?, 0, ?)')
-    .run('bob', 'alice', Buffer.alloc(16), Buffer.alloc(5e6));
-  database.close();
-  const { waiting } = JSON.parse(await done('export', 'bob', '--data', data)) as Export;
-  expect(waiting[0]).toMatchObject({ bytes: 1, header: null, envelope: 'AA==' });
-  const script = '"$@" | head -c 10; exit ${PIPESTATUS[0]}';
-  const early = await run(['export', 'bob', '--data', data], ['bash', '-c', script, 'bash']).ended;
-  expect(early).toEqual({ code: 0, signal: null, out: '{\n  "name"', error: '' });
+  const register = async (name: 'alice' | 'bob', withToken: boolean): Promise<string> => {
+    const client = await RawClient.open({ port, key });
+    const answer = await client.signIn('register', device(name), withToken ? { token: token! } : {});
+    client.socket.close();
+    return answer.type === 'failure' ? answer.code : answer.type;
+  };
+  expect(await register('alice', false)).toBe('token-refused');
+  expect(await register('alice', true)).toBe('done');
+  expect(await register('bob', true)).toBe('token-refused');
+  expect((await run(['invite', '--uses', '0', ...args]).ended).error).toContain(
+    'It is a number from 1 to 10000.',
+  );
 });

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { temporaryFolder } from '../town.ts';
+import { temporaryFolder } from '../harness.ts';
 import { call, done, run } from './program.ts';
 
 const COMMANDS = 'serve invite users remove-user export backup restore check completion'.split(' ');

@@ -15,9 +15,12 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
 import { isServed, openDatabase, openStopped, readDatabase } from '../../relay/database.ts';
-import { afterwards, openRelay, temporaryFolder, until } from '../town.ts';
+import { mailboxOf } from '../../relay/stores.ts';
+import { afterwards, openRelay, temporaryFolder, until } from '../harness.ts';
 import { listening } from './program.ts';
-import { alice, bob, letter, Wire } from './wire.ts';
+import { device, envelope, RawClient } from './raw-client.ts';
+
+const [alice, bob] = [device('alice'), device('bob')];
 
 function open(data: string): DatabaseSync {
   const database = openDatabase(data);
@@ -67,16 +70,26 @@ test('a folder serves one relay at a time', () => {
   open(data);
 });
 
-test('a file of a newer relay is left as it is', () => {
+test.for([
+  [3, 'database-newer', /was written by a newer relay\. Start that one, or update this\.$/],
+  [1, 'database-older', /was written by a development version of the relay, .+ Name another folder\.$/],
+] as const)('a file of schema %i is left as it is', ([version, code, message]) => {
   const data = temporaryFolder();
-  const newer = new DatabaseSync(fileIn(data));
-  newer.exec('PRAGMA user_version = 2; CREATE TABLE future (x)');
-  newer.close();
-  expect(() => openDatabase(data)).toThrow(expect.objectContaining({ code: 'database-newer' }));
+  const other = new DatabaseSync(fileIn(data));
+  other.exec(`PRAGMA user_version = ${version}; CREATE TABLE mailbox (x)`);
+  other.close();
+  const refusal = expect.objectContaining({
+    code,
+    message: expect.stringMatching(message) as string,
+  }) as Error;
+  for (const openAny of [openDatabase, openStopped, readDatabase]) {
+    expect(() => openAny(data)).toThrow(refusal);
+  }
   // Nor is it kept locked: another relay can open it at once.
   const again = new DatabaseSync(fileIn(data));
-  expect(again.prepare('SELECT name FROM sqlite_master').all()).toEqual([{ name: 'future' }]);
-  again.exec('DROP TABLE future');
+  expect(again.prepare('SELECT name FROM sqlite_master').all()).toEqual([{ name: 'mailbox' }]);
+  expect(pragma(again, 'user_version')).toBe(version);
+  again.exec('DROP TABLE mailbox');
   again.close();
 });
 
@@ -142,18 +155,17 @@ test('a lock that is none is told as such, not as a damaged database', async () 
   openDatabase(relay.data).close();
 });
 
-test('readers see all that was accepted, change nothing, and hold up nobody, while letters come in', async () => {
+test('readers see all that was accepted, change nothing, and hold up nobody, while envelopes come in', async () => {
   const relay = await listening(temporaryFolder());
   const data = relay.data;
-  (await Wire.signedIn(relay, bob)).socket.terminate();
-  const sender = await Wire.signedIn(relay, alice);
-  let posting = true;
+  (await RawClient.signedIn(relay, bob)).socket.terminate();
+  const sender = await RawClient.signedIn(relay, alice);
+  let isSending = true;
   let accepted = 0;
-  const post = (async () => {
-    while (posting) {
-      expect(await sender.post(bob, letter(alice, bob, { blocks: 16 }).envelope)).toMatchObject({
-        type: 'accepted',
-      });
+  const sending = (async () => {
+    while (isSending) {
+      const answer = await sender.send(envelope(alice, bob.address, { blocks: 16 }));
+      expect(answer).toMatchObject({ type: 'accepted' });
       accepted++;
     }
   })();
@@ -163,28 +175,30 @@ test('readers see all that was accepted, change nothing, and hold up nobody, whi
     const database = readDatabase(data);
     database.exec('BEGIN');
     expect(database.prepare('PRAGMA integrity_check').all()).toEqual([{ integrity_check: 'ok' }]);
-    const { count } = database.prepare('SELECT count(*) AS count FROM mailbox').get() as { count: number };
+    const { count } = database.prepare('SELECT count(*) AS count FROM envelopes').get() as { count: number };
     expect(count).toBeGreaterThanOrEqual(before);
     expect(() => database.exec('DELETE FROM users')).toThrow('readonly');
     // The relay commits while the reader holds its snapshot.
     const during = accepted;
     await until(() => accepted > during + 5);
-    expect(database.prepare('SELECT count(*) AS count FROM mailbox').get()).toEqual({ count });
+    expect(database.prepare('SELECT count(*) AS count FROM envelopes').get()).toEqual({ count });
     database.close();
   }
-  posting = false;
-  await post;
+  isSending = false;
+  await sending;
 });
 
 test('a reader of what a killed relay has left sees it all, and the next relay starts', async () => {
   const relay = await listening(temporaryFolder());
-  (await Wire.signedIn(relay, bob)).socket.terminate();
-  const sender = await Wire.signedIn(relay, alice);
-  await sender.post(bob, letter(alice, bob).envelope);
+  (await RawClient.signedIn(relay, bob)).socket.terminate();
+  const sender = await RawClient.signedIn(relay, alice);
+  expect(await sender.send(envelope(alice, bob.address))).toMatchObject({ type: 'accepted' });
   relay.child.kill('SIGKILL');
   await relay.ended;
   const database = readDatabase(relay.data);
-  expect(database.prepare('SELECT recipient FROM mailbox').all()).toEqual([{ recipient: 'bob' }]);
+  expect(database.prepare('SELECT mailbox FROM envelopes').all()).toEqual([
+    { mailbox: mailboxOf(bob.address) },
+  ]);
   await listening(relay.data);
   database.close();
 });

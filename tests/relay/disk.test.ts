@@ -3,28 +3,36 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { expect, test } from 'vitest';
-import { type Letter } from '../../relay/mailbox.ts';
-import { openRelay, temporaryFolder, until } from '../town.ts';
-import { openMailbox, toBob } from './bare-mailbox.ts';
+import { pino } from 'pino';
+import { expect, test, vi } from 'vitest';
+import { openDatabase } from '../../relay/database.ts';
+import { Mailboxes } from '../../relay/mailboxes.ts';
+import { openSqlite } from '../../relay/sqlite.ts';
+import { SqliteMessages } from '../../relay/sqlite-messages.ts';
+import { mailboxOf, type Waiting } from '../../relay/stores.ts';
+import { afterwards, openRelay, temporaryFolder, until } from '../harness.ts';
 import { call, done, listening, refused, run } from './program.ts';
-import { alice, bob, letter, Wire } from './wire.ts';
+import { device, envelope, RawClient } from './raw-client.ts';
+
+const [alice, bob] = [device('alice'), device('bob')];
+const toBob = (blocks = 1): Buffer => envelope(alice, bob.address, { blocks });
+const contents = (client: RawClient): Buffer[] => client.delivered.map((delivered) => delivered.envelope);
 
 test('what was accepted survives kill -9 right after', async () => {
   const data = temporaryFolder();
   const relay = await listening(data);
-  (await Wire.signedIn(relay, bob)).socket.terminate();
-  const sender = await Wire.signedIn(relay, alice);
-  const letters = Array.from({ length: 20 }, () => letter(alice, bob));
-  const answers = letters.map(({ envelope }) => sender.post(bob, envelope));
+  (await RawClient.signedIn(relay, bob)).socket.terminate();
+  const sender = await RawClient.signedIn(relay, alice);
+  const sent = Array.from({ length: 20 }, () => toBob());
+  const answers = sent.map((one) => sender.send(one));
   expect((await Promise.all(answers)).every(({ type }) => type === 'accepted')).toBe(true);
   relay.child.kill('SIGKILL');
   await relay.ended;
 
   const again = await listening(data);
-  const recipient = await Wire.signedIn(again, bob);
-  await until(() => recipient.delivered.length >= letters.length);
-  expect(recipient.delivered.map(({ id }) => id)).toEqual(letters.map(({ id }) => id.toString('hex')));
+  const recipient = await RawClient.signedIn(again, bob);
+  await until(() => recipient.delivered.length >= sent.length);
+  expect(contents(recipient)).toEqual(sent);
 });
 
 const sentence = (file: string): string =>
@@ -73,26 +81,29 @@ test('a database whose tables went with its log is told, and a backup takes its 
   expect((await listening(data)).key).toEqual(relay.key);
 });
 
-/** A stopped relay with mail for bob, in whose database the first page of a table or an index is overwritten. */
-async function damaged(name: string): Promise<string> {
+/** A stopped relay with mail for bob, in whose database the first page of a kind is overwritten. @param name a table or an
+ * index @param type `overflow`: where the rest of a long envelope is */
+async function damaged(name: string, type?: 'overflow'): Promise<string> {
   const relay = await openRelay();
-  (await Wire.signedIn(relay, bob)).socket.terminate();
-  const sender = await Wire.signedIn(relay, alice);
-  for (let i = 0; i < 50; i++) await sender.post(bob, letter(alice, bob, { blocks: 8 }).envelope);
+  (await RawClient.signedIn(relay, bob)).socket.terminate();
+  const sender = await RawClient.signedIn(relay, alice);
+  for (let i = 0; i < 50; i++) expect(await sender.send(toBob(32))).toMatchObject({ type: 'accepted' });
   await relay.close();
   const file = join(relay.data, 'relay.sqlite');
   const database = new DatabaseSync(file);
-  const { rootpage } = database.prepare('SELECT rootpage FROM sqlite_master WHERE name = ?').get(name) as {
-    rootpage: number;
-  };
+  // https://sqlite.org/dbstat.html
+  const { pageno } = database
+    .prepare('SELECT pageno FROM dbstat WHERE name = ? AND (pagetype = ? OR ? IS NULL) ORDER BY path')
+    .get(name, type ?? null, type ?? null) as { pageno: number };
   database.close();
   const bytes = readFileSync(file);
-  bytes.fill(0xff, (rootpage - 1) * 4096, rootpage * 4096);
+  bytes.fill(0xff, (pageno - 1) * 4096, pageno * 4096);
   writeFileSync(file, bytes);
   return relay.data;
 }
 
-test.for(['mailbox', 'users', 'reception_keys'])('damage deep in %s is told at the start', async (table) => {
+const tables = ['envelopes', 'users', 'device_statements', 'prekeys', 'sign_ins', 'tokens', 'positions'];
+test.for(tables)('damage deep in %s is told at the start', async (table) => {
   const data = await damaged(table);
   for (const args of [
     ['--json', '--port', '0'],
@@ -105,21 +116,21 @@ test.for(['mailbox', 'users', 'reception_keys'])('damage deep in %s is told at t
 });
 
 test('damage that shows only at work is told in a sentence, by the commands and by the relay', async () => {
-  const data = await damaged('mailbox_by_recipient');
+  const data = await damaged('envelopes_by_sender');
   const told = sentence(join(data, 'relay.sqlite'));
   const look = async (args: string[]): Promise<void> => {
-    const { code, error } = await run([...args, '--data', data]).ended;
+    const { code, out, error } = await run([...args, '--data', data]).ended;
     expect({ code, error }).toEqual({ code: 1, error: `signet-relay: ${told}\n` });
+    expect(out).not.toContain(' is removed');
   };
-  await look(['export', 'bob']);
   await look(['remove-user', 'bob', '--yes']);
   const { out, code } = await run(['check', '--data', data, '--port', '0']).ended;
   expect(code).toBe(1);
   expect(out).toMatch(/^FAIL {2}database: \S+relay\.sqlite is damaged/m);
   const relay = await listening(data);
-  // Beside a serving relay, too.
-  await look(['export', 'bob']);
-  await (await Wire.open(relay)).signIn('login', bob);
+  // Bob's mailbox is read in the order of its senders.
+  const client = await RawClient.signedIn(relay, bob);
+  expect(await client.closed).toMatchObject({ code: 1013, reason: 'busy' });
   relay.child.kill('SIGTERM');
   const { error, code: end } = await relay.ended;
   expect(end).toBe(0);
@@ -127,10 +138,25 @@ test('damage that shows only at work is told in a sentence, by the commands and 
   expect(error).not.toContain('malformed');
 });
 
+test('an envelope whose rest is damaged is told when it is exported, beside a serving relay, too', async () => {
+  const data = await damaged('envelopes', 'overflow');
+  const exported = async (): Promise<string> => {
+    const { code, error } = await run(['export', 'bob', '--data', data]).ended;
+    expect(code).toBe(1);
+    return error;
+  };
+  const told = `signet-relay: ${sentence(join(data, 'relay.sqlite'))}\n`;
+  expect(await exported()).toBe(told);
+  const relay = await listening(data);
+  expect(await exported()).toBe(told);
+  relay.child.kill('SIGTERM');
+  await relay.ended;
+});
+
 test('a database without its tables is told as damaged', async () => {
   const data = temporaryFolder();
   const database = new DatabaseSync(join(data, 'relay.sqlite'));
-  database.exec('PRAGMA user_version = 1');
+  database.exec('PRAGMA user_version = 2');
   database.close();
   expect(await refused('--json', '--port', '0', '--data', data)).toBe(sentence(join(data, 'relay.sqlite')));
 });
@@ -141,31 +167,31 @@ test.runIf(process.platform === 'linux')(
     const data = temporaryFolder();
     // The kernel lets no file of this process grow over 512 KiB, as a quota does.
     const relay = await listening(data, ['bash', '-c', 'ulimit -S -f 512 && exec "$@"', 'bash']);
-    (await Wire.signedIn(relay, bob)).socket.terminate();
-    const sender = await Wire.signedIn(relay, alice);
-    const accepted: string[] = [];
-    const postUntilRefused = async (most: number): Promise<unknown> => {
+    (await RawClient.signedIn(relay, bob)).socket.terminate();
+    const sender = await RawClient.signedIn(relay, alice);
+    const accepted: Buffer[] = [];
+    const sendUntilRefused = async (most: number): Promise<unknown> => {
       for (let i = 0; i < most; i++) {
-        const { id, envelope } = letter(alice, bob, { blocks: 64 });
-        const answer = await sender.post(bob, envelope);
-        if (answer.type === 'failure') return answer.code;
-        accepted.push(id.toString('hex'));
+        const one = toBob(64);
+        const answer = await sender.send(one);
+        if (answer.type === 'failure') return [answer.code, answer.class];
+        accepted.push(one);
       }
       return undefined;
     };
-    expect(await postUntilRefused(100)).toBe('relay-full');
+    expect(await sendUntilRefused(100)).toEqual(['relay-full', 'later']);
     expect(accepted.length).toBeGreaterThan(0);
     expect(statSync(join(data, 'relay.sqlite-wal')).size).toBeLessThanOrEqual(512 * 1024);
     // Reading works all the same; what room the write-ahead log gave back is soon full, too.
-    expect(await sender.ask({ type: 'lookup', user: 'bob' })).toMatchObject({ type: 'user' });
-    expect(await postUntilRefused(100)).toBe('relay-full');
+    expect(await sender.lookUp('bob')).toMatchObject({ type: 'bundle' });
+    expect(await sendUntilRefused(100)).toEqual(['relay-full', 'later']);
 
     execFileSync('prlimit', [`--pid=${relay.child.pid}`, '--fsize=unlimited']);
-    expect(await postUntilRefused(20)).toBeUndefined();
-    const recipient = await Wire.signedIn(relay, bob);
+    expect(await sendUntilRefused(20)).toBeUndefined();
+    const recipient = await RawClient.signedIn(relay, bob);
     await until(() => recipient.delivered.length >= accepted.length);
-    await recipient.settle();
-    expect(recipient.delivered.map(({ id }) => id)).toEqual(accepted);
+    await recipient.lookUp('nobody');
+    expect(contents(recipient)).toEqual(accepted);
     relay.child.kill('SIGTERM');
     expect(await relay.ended).toMatchObject({
       code: 0,
@@ -174,17 +200,26 @@ test.runIf(process.platform === 'linux')(
   },
 );
 
-test('a database that is full refuses all of the batch, and takes letters again when it has room', async () => {
-  const { mailbox, database, faults } = openMailbox();
+test('a database that is full refuses all of the batch, and takes envelopes again when it has room', async () => {
+  const database = openDatabase(temporaryFolder());
+  afterwards(() => database.close());
+  const limits = { mailboxBytes: 1e9, mailboxBytesPerSender: 1e9 };
+  const mailboxes = new Mailboxes(new SqliteMessages(database), limits, Date.now);
+  const faults: string[] = [];
+  mailboxes.onFault = (error) => faults.push(String(error));
+  const [mailbox, sender] = [mailboxOf(bob.address), alice.address.identity.toString('hex')];
+  const put = async (one: Buffer): Promise<void> => {
+    const { stored } = await mailboxes.put(mailbox, sender, one, () => false);
+    await stored;
+  };
+  const read = async (): Promise<Waiting[]> => (await mailboxes.read(mailbox, sender, 0, 1000)).envelopes;
+  await put(toBob());
   const { page_count: pages } = database.prepare('PRAGMA page_count').get() as { page_count: number };
   database.exec(`PRAGMA max_page_count = ${pages + 20}`);
-  const kept: Letter[] = [];
   const refused = async (): Promise<unknown> => {
     for (;;) {
-      const one = toBob(16);
       try {
-        await mailbox.put(one, () => false);
-        kept.push(one);
+        await put(toBob(16));
       } catch (failure) {
         return failure;
       }
@@ -192,29 +227,38 @@ test('a database that is full refuses all of the batch, and takes letters again 
   };
   expect(await refused()).toMatchObject({ code: 'relay-full' });
   expect(faults).toEqual([expect.stringContaining('database or disk is full')]);
+  const kept = await read();
+  expect(kept.length).toBeGreaterThan(1);
   // A batch stands or falls as a whole: nobody is told `accepted` for what isn't there.
-  const batch = [toBob(16), toBob(16), toBob()].map((one) => mailbox.put(one, () => false));
-  const outcomes = await Promise.allSettled(batch);
+  const outcomes = await Promise.allSettled([toBob(16), toBob(16), toBob()].map(put));
   expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
-  expect(mailbox.read('bob', 0, 1000).letters.map(({ message }) => message)).toEqual(
-    kept.map(({ message }) => message),
-  );
+  expect(faults).toHaveLength(2);
+  expect(await read()).toEqual(kept);
 
-  for (const one of kept) mailbox.acknowledge(one);
-  await mailbox.put(toBob(), () => true);
-  expect(mailbox.read('bob', 0, 1000).letters).toHaveLength(1);
+  for (const one of kept) mailboxes.acknowledge(one);
+  await until(async () => (await mailboxes.totals()).messages === 0);
+  await put(toBob());
+  expect(await read()).toHaveLength(1);
   expect(await refused()).toMatchObject({ code: 'relay-full' });
+  await mailboxes.close();
 });
 
-test('an expiry that fails is a fault, and no crash; the next one makes up for it', () => {
-  const { mailbox, database, faults } = openMailbox();
-  database.exec("INSERT INTO mailbox VALUES (1, 'bob', 'alice', x'00', 0, x'00')");
-  const count = (): unknown => database.prepare('SELECT count(*) AS count FROM mailbox').get();
-  database.exec('PRAGMA query_only = ON');
-  expect(() => mailbox.expire()).not.toThrow();
-  expect(faults).toEqual([expect.stringContaining('readonly')]);
-  expect(count()).toEqual({ count: 1 });
-  database.exec('PRAGMA query_only = OFF');
-  mailbox.expire();
-  expect(count()).toEqual({ count: 0 });
+test('an expiry that fails is told in the log, and no crash; the next one makes up for it', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  afterwards(() => vi.useRealTimers());
+  let text = '';
+  const log = pino({ level: 'error' }, { write: (line: string) => (text += line) });
+  const data = temporaryFolder();
+  const database = openDatabase(data);
+  database.exec("INSERT INTO envelopes VALUES (1, 'bob/1', 'alice', x'00', 0, x'00')");
+  database.close();
+  const stores = openSqlite(data, undefined, Date.now);
+  const expire = vi.spyOn(stores.messages, 'expire');
+  expire.mockRejectedValueOnce(new Error('attempt to write a readonly database'));
+  const relay = await openRelay({ data, log, stores });
+  await until(() => text.includes('readonly'));
+  expect(text).toContain('what is old could not be removed');
+  expect(await relay.report()).toMatchObject({ messages: 1 });
+  vi.advanceTimersByTime(60 * 60 * 1000);
+  await until(async () => (await relay.report()).messages === 0);
 });

@@ -4,11 +4,13 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { dial } from '../../main/messenger/dial.ts';
-import { decodeInvite } from '../../protocol/invite.ts';
+import { decodeInvite } from '../../protocol/links.ts';
 import { everywhere, reachableAddresses } from '../../relay/addresses.ts';
-import { temporaryFolder, until } from '../town.ts';
+import { temporaryFolder, until } from '../harness.ts';
 import { listening, run } from './program.ts';
-import { alice, Wire } from './wire.ts';
+import { device, RawClient } from './raw-client.ts';
+
+const alice = device('alice');
 
 test('--help and --version answer on standard output', async () => {
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
@@ -82,9 +84,9 @@ test.for(['SIGTERM', 'SIGINT'] as const)('%s closes it cleanly, with clients con
   const data = temporaryFolder();
   const relay = await listening(data);
   expect(relay.addresses).toEqual([`127.0.0.1:${relay.port}`]);
-  const wire = await Wire.signedIn(relay, alice);
+  const client = await RawClient.signedIn(relay, alice);
   relay.child.kill(signal);
-  expect(await wire.closed).toMatchObject({ code: 1001 });
+  expect(await client.closed).toMatchObject({ code: 1001 });
   const { code, out, error } = await relay.ended;
   expect(code).toBe(0);
   expect(out.trim().split('\n')).toHaveLength(1);
@@ -163,18 +165,18 @@ test.runIf(process.platform === 'linux')('a system without IPv6 is served by IPv
 test('the same folder has the same key and users after a restart', async () => {
   const data = temporaryFolder();
   const first = await listening(data);
-  await Wire.signedIn(first, alice);
+  await RawClient.signedIn(first, alice);
   first.child.kill('SIGTERM');
   await first.ended;
   const second = await listening(data);
   expect(second.key).toEqual(first.key);
-  expect(await (await Wire.open(second)).signIn('login', alice)).toMatchObject({ type: 'done' });
+  expect(await (await RawClient.open(second)).signIn('login', alice)).toMatchObject({ type: 'done' });
 });
 
 test('a second relay on the same folder, or the same port, is refused and disturbs nothing', async () => {
   const data = temporaryFolder();
   const first = await listening(data);
-  const wire = await Wire.signedIn(first, alice);
+  const client = await RawClient.signedIn(first, alice);
   const [folder, port] = await Promise.all([
     run(['--json', '--host', '127.0.0.1', '--port', '0', '--data', data]).ended,
     run(['--json', '--host', '127.0.0.1', '--port', `${first.port}`, '--data', temporaryFolder()]).ended,
@@ -183,7 +185,7 @@ test('a second relay on the same folder, or the same port, is refused and distur
   expect(folder.error).toContain('Another relay already runs');
   expect(port).toMatchObject({ code: 1, out: '' });
   expect(port.error).toContain('another program uses it');
-  expect(await wire.ask({ type: 'lookup', user: 'alice' })).toMatchObject({ type: 'user' });
+  expect(await client.lookUp('alice')).toMatchObject({ type: 'bundle' });
 });
 
 test.for<[string, string, (data: string) => void]>([

@@ -2,9 +2,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { decodeInvite } from '../../protocol/invite.ts';
+import { decodeInvite } from '../../protocol/links.ts';
 import { ownCertificate } from '../../relay/certificate.ts';
-import { temporaryFolder } from '../town.ts';
+import { temporaryFolder } from '../harness.ts';
 import { refused, run } from './program.ts';
 
 /** A file that configures a relay, and a data folder beside it that is not made yet. */

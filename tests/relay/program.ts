@@ -4,9 +4,9 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { vi } from 'vitest';
-import { decodeInvite } from '../../protocol/invite.ts';
+import { decodeInvite } from '../../protocol/links.ts';
 import { main } from '../../relay/commands/program.ts';
-import { afterwards, temporaryFolder } from '../town.ts';
+import { afterwards, temporaryFolder } from '../harness.ts';
 
 const program = fileURLToPath(new URL('../../relay/index.ts', import.meta.url));
 
@@ -98,8 +98,8 @@ export async function listening(
   ]);
   const told = JSON.parse(line) as { event: string; port: number; invite: string };
   if (told.event !== 'listening') throw new Error(`not an announcement: ${line}`);
-  const { key, relays: addresses } = decodeInvite(told.invite);
-  return { ...started, data, port: told.port, key, addresses };
+  const { relayKey, relays: addresses } = decodeInvite(told.invite);
+  return { ...started, data, port: told.port, key: relayKey, addresses };
 }
 
 /** Ends a relay as its owner does. */

@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
-import { decodeInvite } from '../../protocol/invite.ts';
+import { decodeInvite } from '../../protocol/links.ts';
 import { openScreen } from '../cli/screen.ts';
-import { afterwards, temporaryFolder, until } from '../town.ts';
+import { afterwards, temporaryFolder, until } from '../harness.ts';
 import { listening, refused, run, stop } from './program.ts';
-import { alice, bob, letter, Wire } from './wire.ts';
+import { device, envelope, RawClient } from './raw-client.ts';
 
 test('a relay moves into an empty folder, never among the files of others', async () => {
   const data = join(temporaryFolder(), 'data');
@@ -27,13 +27,16 @@ test('a relay moves into an empty folder, never among the files of others', asyn
   await stop(await listening(data));
 });
 
-test('a database of a newer relay is told by serve and by the commands', async () => {
+test.for([
+  [3, 'was written by a newer relay. Start that one, or update this.'],
+  [1, "was written by a development version of the relay, which this one can't read. Name another folder."],
+] as const)('a database of schema %i is told by serve and by the commands', async ([version, words]) => {
   const data = temporaryFolder();
   await stop(await listening(data));
   const database = new DatabaseSync(join(data, 'relay.sqlite'));
-  database.exec('PRAGMA user_version = 2');
+  database.exec(`PRAGMA user_version = ${version}`);
   database.close();
-  const sentence = `${join(data, 'relay.sqlite')} was written by a newer relay. Start that one, or update this.`;
+  const sentence = `${join(data, 'relay.sqlite')} ${words}`;
   for (const args of [['serve', '--json', '--port', '0'], ['users'], ['backup', join(data, 'file')]]) {
     expect(await refused(...args, '--data', data)).toBe(sentence);
   }
@@ -104,19 +107,20 @@ test('serve --json --report tells how it is, again only when that has changed, a
   await until(() => lines.length >= 2);
   const [first, second] = lines as [{ event: string; invite: string; port: number }, object];
   expect(first.event).toBe('listening');
-  const { relays: addresses, key } = decodeInvite(first.invite);
+  const { relays: addresses, relayKey: key } = decodeInvite(first.invite);
   expect(second).toEqual({ event: 'report', connected: 0, messages: 0, bytes: 0, addresses });
 
   const relay = { port: first.port, key, addresses };
-  const sender = await Wire.signedIn(relay, alice);
-  const recipient = await Wire.signedIn(relay, bob);
+  const [alice, bob] = [device('alice'), device('bob')];
+  const sender = await RawClient.signedIn(relay, alice);
+  const recipient = await RawClient.signedIn(relay, bob);
   await until(() => lines.length >= 3 && lines.at(-1)!['connected'] === 2);
   recipient.socket.close();
   await recipient.closed;
-  const { envelope } = letter(alice, bob);
-  expect(await sender.post(bob, envelope)).toMatchObject({ type: 'accepted' });
+  const waiting = envelope(alice, bob.address);
+  expect(await sender.send(waiting)).toMatchObject({ type: 'accepted' });
   await until(() => lines.at(-1)!['messages'] === 1);
-  expect(lines.at(-1)).toMatchObject({ connected: 1, messages: 1, bytes: envelope.length });
+  expect(lines.at(-1)).toMatchObject({ connected: 1, messages: 1, bytes: waiting.length });
   const texts = lines.map((line) => JSON.stringify(line));
   texts.slice(1).forEach((text, i) => expect(text).not.toBe(texts[i]));
 

@@ -1,16 +1,20 @@
-// The relay as a whole: who gets a connection, who keeps it, and what the log tells.
+// The relay as a whole: TLS, what a browser is told, how it ends, and what its log says.
 import { once } from 'node:events';
 import { type IncomingMessage } from 'node:http';
-import { createServer, type AddressInfo } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { request } from 'node:https';
-import { connect, type TLSSocket } from 'node:tls';
+import { connect } from 'node:tls';
 import { pino } from 'pino';
 import { expect, test, vi } from 'vitest';
-import { sha256 } from '../../protocol/envelope.ts';
-import { networkOf } from '../../relay/office.ts';
-import { type Relay, startRelay } from '../../relay/server.ts';
-import { afterwards, openRelay, temporaryFolder, until } from '../town.ts';
-import { alice, bob, letter, mallory, receptionSpkis, Wire } from './wire.ts';
+import { WebSocket } from 'ws';
+import { encodeFrame } from '../../protocol/frames.ts';
+import { sha256 } from '../../protocol/key.ts';
+import { decodePrekey } from '../../protocol/prekey.ts';
+import { startRelay } from '../../relay/server.ts';
+import { afterwards, openRelay, temporaryFolder, until } from '../harness.ts';
+import { device, envelope, prekey, RawClient } from './raw-client.ts';
+
+const [alice, bob, mallory] = [device('alice'), device('bob'), device('mallory')];
 
 test("the relay's key is that of its certificate", async () => {
   const relay = await openRelay();
@@ -45,130 +49,32 @@ test('a browser is told what this is', async () => {
   expect((await response.toArray()).join('')).toContain('Signet relay');
 });
 
-test('the newer of two connections of a user replaces the older', async () => {
-  const relay = await openRelay();
-  const sender = await Wire.signedIn(relay, alice);
-  const older = await Wire.signedIn(relay, bob);
-  const newer = await Wire.signedIn(relay, bob);
-  expect(await older.closed).toEqual({ code: 4001, reason: 'replaced' });
-  // The older one's leaving doesn't take the newer one's place away.
-  const { id, envelope } = letter(alice, bob);
-  await sender.post(bob, envelope);
-  await until(() => newer.delivered.length > 0);
-  expect(newer.delivered[0]?.id).toBe(id.toString('hex'));
-  expect(older.delivered).toEqual([]);
-});
-
-test.for(['connectionsPerAddress', 'connections'])(
-  'over %s, a connection is refused as busy',
-  async (limit) => {
-    const relay = await openRelay({ limits: { [limit]: 2 } });
-    const [one, other] = [await Wire.signedIn(relay, alice), await Wire.signedIn(relay, bob)];
-    const refused = new Wire(relay);
-    expect(await refused.closed).toEqual({ code: 1013, reason: 'busy' });
-    expect(await one.ask({ type: 'lookup', user: 'bob' })).toMatchObject({ type: 'user' });
-    other.socket.close();
-    await other.closed;
-    // The relay learns of the end a moment after.
-    await until(async () => {
-      const next = new Wire(relay);
-      const opened = once(next.socket, 'open').then(() => next.challenge());
-      return Promise.race([opened.catch(() => false), next.closed.then(() => false)]);
-    });
-  },
-);
-
-test('a connection without a sign-in ends, one with it stays', async () => {
-  const relay = await openRelay({ limits: { signInTime: 1000 } });
-  const member = await Wire.signedIn(relay, alice);
-  const stranger = await Wire.open(relay);
-  await stranger.challenge();
-  // The stranger came later: alice's time was up before.
-  expect(await stranger.closed).toEqual({ code: 1008, reason: 'not-signed-in' });
-  expect(await member.ask({ type: 'lookup', user: 'alice' })).toMatchObject({ type: 'user' });
-});
-
-/** A connection that has come through TLS, and says nothing. */
-async function silent(relay: Relay): Promise<TLSSocket> {
-  const socket = connect({ port: relay.port, host: '127.0.0.1', rejectUnauthorized: false });
-  socket.on('error', () => {});
-  afterwards(() => socket.destroy());
-  await new Promise((resolve) => socket.on('secureConnect', resolve).on('close', resolve));
-  return socket;
-}
-
-test('a connection that never says what it wants ends', async () => {
-  const relay = await openRelay({ limits: { signInTime: 500 } });
-  const member = await Wire.signedIn(relay, alice);
-  const [socket, asking] = [await silent(relay), await silent(relay)];
-  asking.write('GET / HTTP/1.1\r\n');
-  await Promise.all([once(socket, 'close'), once(asking, 'close')]);
-  expect(await member.ask({ type: 'lookup', user: 'alice' })).toMatchObject({ type: 'user' });
-});
-
-test.for(['connectionsPerAddress', 'connections'])(
-  'far over %s, a socket is cut off before TLS, and the log says so a few times',
-  async (limit) => {
-    let text = '';
-    const log = pino({ level: 'warn' }, { write: (line: string) => (text += line) });
-    const relay = await openRelay({ limits: { [limit]: 3 }, log, now: () => 0 });
-    const held = [];
-    for (let i = 0; i < 6; i++) held.push(await silent(relay));
-    expect(held.filter((socket) => socket.destroyed)).toEqual([]);
-    for (let i = 0; i < 20; i++) {
-      const refused = await silent(relay);
-      expect([refused.destroyed, refused.getProtocol()]).toEqual([true, null]);
-    }
-    const lines = text.match(/too many sockets, refusing/g);
-    expect(lines).toHaveLength(10);
-    expect(text).not.toContain('127.0.0.1');
-    // Who leaves makes room.
-    held[0]!.destroy();
-    await until(async () => !(await silent(relay)).destroyed);
-  },
-);
-
-test('one address registers so many names, and then some more with time', async () => {
-  let now = Date.now();
-  const limits = { registrationBurst: 1, registrationsPerMinute: 1 };
-  const relay = await openRelay({ limits, now: () => now });
-  const [one, other] = [await Wire.open(relay), await Wire.open(relay)];
-  expect(await one.signIn('register', alice)).toMatchObject({ type: 'done' });
-  expect(await other.signIn('register', bob)).toMatchObject({ type: 'failure', code: 'busy' });
-  // A name that is known costs nothing.
-  expect(await (await Wire.open(relay)).signIn('register', alice)).toMatchObject({ type: 'done' });
-  now += 59_000;
-  expect(await other.signIn('register', bob)).toMatchObject({ code: 'busy' });
-  now += 1000;
-  expect(await other.signIn('register', bob)).toMatchObject({ type: 'done' });
-  expect(await (await Wire.open(relay)).signIn('register', mallory)).toMatchObject({ code: 'busy' });
-});
-
 test('who answers no ping is cut off, who does is not', async () => {
   // The interval alone is fake; the sockets are real.
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
   afterwards(() => vi.useRealTimers());
   const relay = await openRelay();
-  const dead = await Wire.open(relay, { autoPong: false });
-  const living = await Wire.signedIn(relay, alice);
+  const dead = new WebSocket(`wss://127.0.0.1:${relay.port}`, { rejectUnauthorized: false, autoPong: false });
+  afterwards(() => dead.terminate());
+  const closed = once(dead, 'close') as Promise<[number, Buffer]>;
+  await once(dead, 'open');
+  const living = await RawClient.signedIn(relay, alice);
   for (let i = 0; i < 2; i++) {
-    const pinged = Promise.all([
-      once(living.socket, 'ping'),
-      i === 0 ? once(dead.socket, 'ping') : undefined,
-    ]);
+    const pinged = Promise.all([once(living.socket, 'ping'), i === 0 ? once(dead, 'ping') : undefined]);
     vi.advanceTimersByTime(20_000);
     await pinged;
-    await living.settle();
+    // Answered after the pong.
+    await living.lookUp('nobody');
   }
-  expect((await dead.closed).code).toBe(1006);
-  expect(await living.ask({ type: 'lookup', user: 'alice' })).toMatchObject({ type: 'user' });
+  expect((await closed)[0]).toBe(1006);
+  expect(await living.lookUp('alice')).toMatchObject({ type: 'bundle' });
 });
 
 test('a relay that closes says that it goes away', async () => {
   const relay = await openRelay();
-  const wire = await Wire.signedIn(relay, alice);
+  const client = await RawClient.signedIn(relay, alice);
   await relay.close();
-  expect(await wire.closed).toEqual({ code: 1001, reason: '' });
+  expect(await client.closed).toEqual({ code: 1001, reason: '' });
 });
 
 test('a relay closes though a peer holds its connection open', async () => {
@@ -176,7 +82,7 @@ test('a relay closes though a peer holds its connection open', async () => {
   const idle = connect({ port: relay.port, host: '127.0.0.1', rejectUnauthorized: false });
   idle.on('error', () => {});
   await once(idle, 'secureConnect');
-  const deaf = await Wire.open(relay);
+  const deaf = await RawClient.open(relay);
   deaf.socket.pause();
   await relay.close();
   idle.destroy();
@@ -191,7 +97,7 @@ test('a port in use is told, and the folder is free again', async () => {
   const log = pino({ level: 'silent' });
   await expect(startRelay({ data, port, host: '127.0.0.1', log })).rejects.toMatchObject({
     code: 'port-unusable',
-    message: expect.stringContaining('another program uses it') as string,
+    message: `The relay cannot listen on 127.0.0.1, port ${port}: another program uses it. Choose another port.`,
   });
   const relay = await openRelay({ data });
   expect(relay.port).toBeGreaterThan(0);
@@ -210,14 +116,17 @@ test('the log holds no envelope, no key and no full address', async () => {
   let text = '';
   const log = pino({ level: 'debug' }, { write: (line: string) => (text += line) });
   const relay = await openRelay({ log, limits: { connectionsPerAddress: 3 } });
-  const [one, other] = [await Wire.signedIn(relay, alice), await Wire.signedIn(relay, bob)];
-  const { id, envelope } = letter(alice, bob);
-  await one.post(bob, envelope);
-  await one.post(bob, letter(mallory, bob).envelope);
+  const own = prekey(alice);
+  const [one, other] = [await RawClient.open(relay), await RawClient.signedIn(relay, bob)];
+  expect(await one.signIn('register', alice, { prekey: own })).toMatchObject({ type: 'done' });
+  const sent = envelope(alice, bob.address);
+  await one.send(sent);
+  expect(await one.send(envelope(mallory, bob.address))).toMatchObject({ code: 'envelope-refused' });
   await until(() => other.delivered.length > 0);
-  const attacker = await Wire.open(relay);
-  await new Wire(relay).closed;
-  attacker.tell({ type: 'send', id: 1, to: 'bob', envelope, extra: true });
+  const attacker = await RawClient.open(relay);
+  await new RawClient(relay).closed;
+  const frame = encodeFrame({ type: 'send', request: 1, envelope: sent });
+  attacker.tell(Buffer.concat([frame, Buffer.alloc(1)]));
   await attacker.closed;
   await relay.close();
 
@@ -226,8 +135,8 @@ test('the log holds no envelope, no key and no full address', async () => {
   }
   expect(text).toContain('127.0.0.0/24');
   expect(text).not.toContain('127.0.0.1');
-  const secrets = [envelope, id, relay.key, receptionSpkis[0]].concat(
-    [alice, bob].flatMap(({ identity: { publicKey } }) => [publicKey.spki, publicKey.fingerprint]),
+  const secrets = [sent, sha256(sent), relay.key, own.bytes, decodePrekey(own.bytes).key].concat(
+    [alice, bob].flatMap(({ identityKey, address }) => [identityKey, address.identity]),
   );
   for (const secret of secrets) {
     for (const encoding of ['base64', 'base64url', 'hex'] as const) {
@@ -235,15 +144,4 @@ test('the log holds no envelope, no key and no full address', async () => {
       expect(text).not.toContain(secret.toString(encoding).slice(0, 20));
     }
   }
-});
-
-test.for([
-  ['203.0.113.77', '203.0.113.0/24'],
-  ['::ffff:203.0.113.77', '203.0.113.0/24'],
-  ['2001:db8:1:2:3:4:5:6', '2001:db8:1::/48'],
-  ['2001:db8:1::7', '2001:db8:1::/48'],
-  ['2001:db8::7', '2001:db8::/48'],
-  ['::1', '::/48'],
-])('of %s, the log tells %s', ([address, network]) => {
-  expect(networkOf(address!)).toBe(network);
 });

@@ -1,10 +1,11 @@
 // What blocks the whole window is explained, with steps that can be taken on this platform.
 import { expect, test } from 'vitest';
-import { type FailureCode, localFailures, relayFailureCodes } from '../../protocol/failures.ts';
+import { failureCodes } from '../../protocol/failure-codes.ts';
+import { type FailureCode, localFailures } from '../../protocol/failures.ts';
 import { explain, fieldOf } from '../../renderer/failures.ts';
 
 const platforms = ['linux', 'darwin', 'win32'];
-const codes: FailureCode[] = [...relayFailureCodes, ...localFailures];
+const codes: FailureCode[] = [...(Object.keys(failureCodes) as FailureCode[]), ...localFailures];
 /** What opening a profile can fail with, besides what nobody expects (see Messenger.open). */
 const blocking: FailureCode[] = [
   ...codes.filter((code) => /^(keychain|folder|database)-/.test(code)),
@@ -15,7 +16,7 @@ const blocking: FailureCode[] = [
 const nothingKnown = explain('internal', 'linux');
 
 test('the list holds what it has to', () => {
-  expect(blocking).toHaveLength(13);
+  expect(blocking).toHaveLength(14);
 });
 
 test.each(blocking)('%s is explained on each platform', (code) => {
@@ -69,9 +70,11 @@ test('a failure to join stands by the field that it belongs to', () => {
     'busy',
     'invite-invalid',
     'not-a-relay',
+    'registration-closed',
     'relay-key-differs',
     'relay-unreachable',
     'timeout',
+    'token-refused',
     'version-unsupported',
   ]);
   expect(by('form')).toEqual(expect.arrayContaining(['clock-wrong', 'keychain-locked', 'internal']));

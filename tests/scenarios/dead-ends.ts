@@ -9,7 +9,7 @@ import { createServer as createTlsServer } from 'node:tls';
 import { setTimeout as delay } from 'node:timers/promises';
 import { WebSocketServer } from 'ws';
 import { type Certificate, ownCertificate } from '../../relay/certificate.ts';
-import { afterwards, temporaryFolder } from '../town.ts';
+import { afterwards, temporaryFolder } from '../harness.ts';
 
 export type DeadEnd = { address: string; certificate: Certificate };
 

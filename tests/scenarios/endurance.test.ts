@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { type Program, spawnChat, spawnRelay } from '../processes.ts';
-import { temporaryFolder } from '../town.ts';
+import { temporaryFolder } from '../harness.ts';
 import { privateTraces, textTraces } from '../traces.ts';
 
 const COUNT = 1000;

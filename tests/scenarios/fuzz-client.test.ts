@@ -4,73 +4,102 @@ import { randomBytes, randomInt } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { Connection } from '../../main/messenger/connection.ts';
 import type { Messenger } from '../../main/messenger/messenger.ts';
-import { encodeRelayFrame, parseRelayFrame, type RelayFrame } from '../../protocol/frames.ts';
-import { decodeInvite } from '../../protocol/invite.ts';
-import { forging, introducing, sealing } from '../forgery.ts';
-import { base64, honestPair, malformed, mixed, pick } from '../fuzz.ts';
+import { type Content, decodeContent, encodeContent } from '../../protocol/content.ts';
+import { encodeFrame, type Frame } from '../../protocol/frames.ts';
+import { decodeInvite } from '../../protocol/links.ts';
+import { Malformed } from '../../protocol/reader.ts';
+import { forging, sealing } from '../forgery.ts';
+import { honestPair, malformed, mixed, mutate, pick } from '../fuzz.ts';
 import { type LyingRelay, openLyingRelay } from '../lying-relay.ts';
-import { alice, bob, letter, mallory, receptionKey } from '../relay/wire.ts';
-import { afterwards, bringOnline, openPerson, openRelay, type TestRelay, until } from '../town.ts';
+import { device, envelope, prekey } from '../relay/raw-client.ts';
+import { afterwards, bringOnline, openPerson, openRelay, type TestRelay, until } from '../harness.ts';
+import { contents, fromHex } from '../vectors/vectors.ts';
 
 const ROUNDS = 205;
 const ROUND = 500;
 const MALFORMED = 500;
+/** Above all that a relay names by then. */
+const FIRST_POSITION = 2 ** 40;
 /** Numbers that the client has not asked under. */
-const unasked = (): number => randomInt(1e9, 2 ** 47);
+const unasked = (): number => randomInt(2 ** 30, 2 ** 32);
+
+const failure = (request: number): Frame => ({
+  type: 'failure',
+  request,
+  class: pick(['final', 'later', 'lookUp']),
+  code: pick(['busy', 'unknown-user', 'challenge-expired', 'some-day']),
+  detail: randomBytes(50).toString('hex'),
+});
 
 /** Has the lying relay say all of it to a victim. @returns how many inputs that were */
 async function bombard(truth: TestRelay, relay: LyingRelay, victim: Messenger): Promise<number> {
-  const [seal, introduce] = await Promise.all([sealing(truth, victim), introducing()]);
+  const seal = await sealing(truth, victim);
   const forge = forging(victim);
+  let position = FIRST_POSITION;
   let inputs = 0;
-  let acknowledged = 0;
-  const genuine = new Map<string, RelayFrame>();
+  const acknowledged: number[] = [];
   relay.lies = {
-    toClient: (frame) => {
-      if (frame.type === 'deliver') genuine.set(frame.envelope.toString('hex', 2, 18), frame);
-      return [frame];
-    },
     toRelay: (frame) => {
-      if (frame.type === 'lookup' && /^(n\d+|stranger)$/.test(frame.user)) {
+      if (frame.type === 'lookup' && 'identity' in frame.of) {
+        const { request } = frame;
+        if (frame.of.identity.equals(device('mallory').address.identity)) return [frame];
         inputs++;
-        relay.say(introduce(frame.id, frame.user));
+        relay.say({
+          type: 'failure',
+          request,
+          class: 'final',
+          code: pick(['unknown-user', 'some-day']),
+          detail: '',
+        });
         return [];
       }
-      if (frame.type !== 'acknowledge' || genuine.has(frame.message.toString('hex'))) return [frame];
-      acknowledged++;
-      return [];
+      if (frame.type !== 'acknowledge') return [frame];
+      acknowledged.push(...frame.positions.filter((one) => one >= FIRST_POSITION));
+      const positions = frame.positions.filter((one) => one < FIRST_POSITION);
+      return positions.length > 0 ? [{ ...frame, positions }] : [];
     },
   };
-  const failure = (): RelayFrame => ({
-    type: 'failure',
-    code: pick(['busy', 'malformed', 'replaced', 'unknown-user', 'challenge-expired']),
-    detail: base64(100),
+  const deliver = (bytes: Buffer): Frame => ({
+    type: 'deliver',
+    request: 0,
+    position: position++,
+    envelope: bytes,
   });
-  const identityKey = alice.identity.publicKey.spki;
-  const key = await receptionKey(alice);
-  const push = mixed<RelayFrame>([
-    [12, () => ({ type: 'deliver', from: 'honest.bob', envelope: forge() })],
-    [4, () => ({ type: 'deliver', from: mallory.name, envelope: forge() })],
-    [3, () => ({ type: 'deliver', from: pick(['stranger', `n${randomInt(1e6)}`]), envelope: forge() })],
-    [20, () => ({ type: pick(['done', 'accepted']), id: unasked() })],
-    [20, () => ({ ...failure(), id: unasked() })],
-    [20, failure],
-    [20, () => ({ type: 'challenge', id: unasked(), nonce: randomBytes(32), time: 0 })],
-    [1, () => ({ type: 'user', id: unasked(), user: 'honest.bob', identityKey, receptionKey: key })],
+  const { identityKey, ...bob } = device('bob');
+  const bundle = { newestVersion: 0, deviceStatements: [], prekeys: [prekey({ identityKey, ...bob })] };
+  const push = mixed<Frame>([
+    [19, () => deliver(forge())],
+    [20, () => ({ type: 'done', request: unasked() })],
+    [20, () => ({ type: 'accepted', request: 0, requests: [unasked(), unasked()] })],
+    [20, () => failure(unasked())],
+    [20, () => failure(0)],
+    [
+      20,
+      () => ({
+        type: 'challenge',
+        request: unasked(),
+        version: 1,
+        nonce: randomBytes(32),
+        time: 0,
+        features: [],
+      }),
+    ],
+    [1, () => ({ type: 'bundle', request: unasked(), user: 'honest.bob', identityKey, ...bundle })],
   ]);
-  let delivered = 0;
   for (let round = 0; round < ROUNDS; round++) {
     const sealed = await Promise.all(Array.from({ length: 5 }, seal));
     const frames = Array.from({ length: ROUND - 15 }, push);
     // The last is a delivery: once that is acknowledged, all before it has been read.
-    frames.push(...sealed, ...sealed, ...Array.from({ length: 5 }, () => pick(sealed)));
+    for (const one of [...sealed, ...sealed, ...Array.from({ length: 5 }, () => pick(sealed))]) {
+      frames.push(deliver(one));
+    }
     for (const frame of frames) relay.say(frame);
     inputs += frames.length;
-    delivered += frames.filter(({ type }) => type === 'deliver').length;
-    // Each envelope is acknowledged once, so that it doesn't come again.
-    await until(() => acknowledged >= delivered);
+    await until(() => acknowledged.length >= position - FIRST_POSITION);
   }
-  expect(acknowledged).toBe(delivered);
+  // Each is acknowledged once, so that it doesn't come again.
+  expect(acknowledged).toHaveLength(position - FIRST_POSITION);
+  expect(new Set(acknowledged).size).toBe(acknowledged.length);
   relay.lies = {};
   return inputs;
 }
@@ -78,26 +107,26 @@ async function bombard(truth: TestRelay, relay: LyingRelay, victim: Messenger): 
 /** Says what is no frame to a client that signs in, or has signed in, again and again.
  * @returns how many inputs that were */
 async function babble(truth: TestRelay): Promise<number> {
-  const frames: RelayFrame[] = [
-    { type: 'deliver', from: 'bob', envelope: letter(bob, alice).envelope },
-    { type: 'done', id: 1 },
-    { type: 'failure', code: 'busy', detail: '' },
-    { type: 'challenge', id: 1, nonce: randomBytes(32), time: 0 },
-  ];
-  const samples = frames.map(encodeRelayFrame);
+  const [bob, alice] = [device('bob'), device('alice')];
+  const samples = (
+    [
+      { type: 'deliver', request: 0, position: 1, envelope: envelope(bob, alice.address) },
+      { type: 'done', request: 1 },
+      { type: 'failure', request: 0, class: 'later', code: 'busy', detail: '' },
+      { type: 'challenge', request: 1, version: 1, nonce: randomBytes(32), time: 0, features: [] },
+    ] satisfies Frame[]
+  ).map(encodeFrame);
   let inputs = 0;
-  const nonsense = (): string => {
+  const nonsense = (): Buffer => {
     inputs++;
-    return malformed(samples, parseRelayFrame);
+    return malformed(samples);
   };
-  const relay = await openLyingRelay(truth, {
-    toClient: (frame) => [inputs % 2 ? frame : nonsense()],
-  });
+  const relay = await openLyingRelay(truth, { toClient: (frame) => [inputs % 2 ? frame : nonsense()] });
   const connection = new Connection({
     relays: decodeInvite(relay.invite).relays,
     relayKey: truth.key,
-    signIn: async (ask) => void (await ask({ type: 'hello', version: 1 }, 'challenge')),
-    final: () => false,
+    signIn: async (ask) => void (await ask('hello', { lowest: 1, highest: 1 })),
+    isFinal: () => false,
     random: () => 0,
   });
   let attempts = 0;
@@ -121,23 +150,47 @@ test('100,000 inputs at a client', async () => {
   const victim = await openPerson('victim', relay.invite);
   await bringOnline(victim);
   await victim.send('honest.bob', 'so that bob is known');
-  const heard: string[] = [];
   const amiss: string[] = [];
-  victim.on('message', ({ text }) => heard.push(text));
   victim.on('failure', ({ code }) => code === 'internal' && amiss.push(code));
   victim.on('connection', (state) => amiss.push(state));
 
   const inputs = (await bombard(truth, relay, victim)) + (await babble(truth));
   expect(inputs).toBeGreaterThan(100_000);
-  expect([heard, amiss]).toEqual([[], []]);
-  const known = victim.contacts().map(({ name, fingerprint }) => [name, fingerprint]);
-  expect(known).toEqual([
-    ['honest.bob', pair.bob.fingerprint],
-    ['mallory', mallory.identity.publicKey.fingerprint.toString('hex')],
+  expect([victim.heard, amiss]).toEqual([[], []]);
+  expect(
+    victim.contacts().map(({ name, status, identity }) => [name, status, identity.toString('hex')]),
+  ).toEqual([
+    ['honest.bob', 'accepted', pair.bob.fingerprint],
+    ['mallory', 'request', device('mallory').address.identity.toString('hex')],
   ]);
 
   await pair.bob.send('victim', 'after all that');
-  await until(() => heard.length > 0);
-  expect(heard).toEqual(['after all that']);
+  await until(() => victim.heard.length > 0);
+  expect(victim.heard.map(({ text }) => text)).toEqual(['after all that']);
   expect(await pair.stop()).toBeGreaterThan(100);
+});
+
+test('100,000 contents that were changed: each is refused, or says what its bytes say', () => {
+  const samples = [...contents.good, ...contents.unknown, ...contents.silent, ...contents.bad]
+    .map(({ bytes }) => fromHex(bytes))
+    .filter(({ length }) => length > 1);
+  const outcomes = new Map<string, number>();
+  for (let i = 0; i < 100_000; i++) {
+    const bytes = mutate(pick(samples));
+    let content: Content | undefined;
+    try {
+      content = decodeContent(bytes);
+    } catch (error) {
+      // Nothing else may be thrown, whatever the bytes are.
+      expect(error).toBeInstanceOf(Malformed);
+    }
+    const outcome = content?.kind ?? 'malformed';
+    outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+    if (!content || content.kind === 'unknown' || content.kind === 'silent') continue;
+    // It says no more than a content that we would write ourselves.
+    expect(decodeContent(encodeContent(content))).toEqual(content);
+  }
+  for (const outcome of ['malformed', 'text', 'unknown', 'silent']) {
+    expect(outcomes.get(outcome), outcome).toBeGreaterThan(100);
+  }
 });

@@ -4,100 +4,117 @@ import { readFileSync } from 'node:fs';
 import { connect } from 'node:tls';
 import { expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { parseClientFrame } from '../../protocol/frames.ts';
-import { decodeInvite } from '../../protocol/invite.ts';
-import { base64, honestPair, malformed, mixed, pick } from '../fuzz.ts';
+import { u32, u8 } from '../../protocol/bytes.ts';
+import { encodeFrame, type Frame } from '../../protocol/frames.ts';
+import { decodeInvite } from '../../protocol/links.ts';
+import { honestPair, malformed, mixed, pick } from '../fuzz.ts';
 import { spawnRelay } from '../processes.ts';
-import { alice, bob, letter, mallory, type Person, receptionKey, Wire } from '../relay/wire.ts';
-import { temporaryFolder, until } from '../town.ts';
+import { change, device, type Device, envelope, prekey, RawClient } from '../relay/raw-client.ts';
+import { temporaryFolder, until } from '../harness.ts';
+import { frames, fromHex } from '../vectors/vectors.ts';
 
 type Address = { port: number; key: Buffer };
 
 const STRANGERS = 300;
 const SAVAGES = 500;
 const INSIDERS = 33;
-const FIRST_ID = 1_000_000;
+const FIRST_REQUEST = 1_000_000;
+const [alice, bob, mallory] = [device('alice'), device('bob'), device('mallory')];
 const insiders = [alice, bob, mallory];
 const someone = (): string =>
   pick(['alice', 'bob', 'mallory', 'honest.bob', 'constructor', `n${randomInt(1e9)}`]);
+const anyone = () => ({
+  identity: pick([...insiders.map(({ address }) => address.identity), randomBytes(32)]),
+  device: pick([1, 1, randomInt(1, 256)]),
+});
 
-/** Envelopes of which the relay takes some: whole, cut, of others, to others, under ids that were there before. */
-function envelopes(who: Person): () => { to: string; envelope: Buffer } {
-  const repeated = randomBytes(16);
-  const broken = (): Buffer => {
-    const { envelope } = letter(who, bob, { blocks: pick([1, 1, 2, 4]) });
-    const at = pick([0, 1, randomInt(18, 114), 114, 115]);
-    envelope[at] = (envelope[at] ?? 0) ^ randomInt(1, 256);
-    return envelope;
-  };
+/** Envelopes of which the relay takes some: of others, to others, of devices and versions that there are none of. */
+const envelopes = (who: Device): (() => Buffer) => {
+  const repeated = envelope(who, bob.address);
+  const blocks = () => pick([1, 1, 2, 4]);
   return mixed([
-    [3, () => ({ to: someone(), envelope: randomBytes(randomInt(884, 3000)) })],
-    [3, () => ({ to: pick(['bob', 'honest.bob']), envelope: broken() })],
-    [1, () => ({ to: 'honest.bob', envelope: letter(who, bob).envelope })],
-    [1, () => ({ to: 'bob', envelope: letter(pick(insiders), bob).envelope })],
-    [1, () => ({ to: who.name, envelope: letter(who, who).envelope })],
-    [1, () => ({ to: 'bob', envelope: letter(who, bob, { id: repeated }).envelope })],
+    [3, () => envelope(who, anyone(), { blocks: blocks() })],
+    [3, () => envelope(who, bob.address, { blocks: blocks() })],
+    [1, () => envelope({ ...who, address: anyone() }, bob.address)],
+    [1, () => envelope(who, who.address)],
+    [1, () => envelope(who, bob.address, { listVersion: randomInt(1, 2 ** 32) })],
+    [1, () => repeated],
   ]);
-}
+};
 
 /** What somebody who is signed in may say in bad faith: 1,000 of these are within what a connection may cost. */
-function hostile(wire: Wire, who: Person, key: object): () => { type: string; id?: number } {
+function hostile(client: RawClient, who: Device): () => Frame | Buffer {
   const posted = envelopes(who);
-  let last = FIRST_ID;
-  const id = (): number => pick([++last, last, Number.MAX_SAFE_INTEGER]);
-  const message = (): Buffer =>
-    randomInt(2) && wire.delivered.length > 0 ? Buffer.from(pick(wire.delivered).id, 'hex') : randomBytes(16);
-  const wrong = (): object =>
+  let last = FIRST_REQUEST;
+  const request = (): number => ++last;
+  const { identityKey } = who;
+  const statements = () => [
     pick([
-      { signature: randomBytes(384) },
-      { created: randomInt(2 ** 40) },
-      { expires: Number.MAX_SAFE_INTEGER },
-      { key: who.identity.publicKey.spki },
-      {},
-    ]);
-  return mixed<{ type: string; id?: number }>([
-    [2, () => ({ type: 'hello', id: id(), version: 1 })],
-    [8, () => ({ type: 'lookup', id: id(), user: someone() })],
-    [1, () => ({ type: 'publish', id: id(), receptionKey: { ...key, ...wrong() } })],
-    [60, () => ({ type: 'send', id: id(), ...posted() })],
-    [29, () => ({ type: 'acknowledge', from: someone(), message: message() })],
+      () => ({ bytes: prekey(who).bytes, signature: randomBytes(384) }),
+      () => prekey(who, { created: randomInt(1, 2 ** 40) }),
+      () => prekey(who, { key: who.modulus }),
+      () => prekey({ ...who, name: 'somebody' }),
+      () =>
+        change(who, {
+          version: randomInt(2, 9),
+          previous: randomBytes(32),
+          change: { action: 'remove', number: 1 },
+        }),
+      () => ({ bytes: randomBytes(randomInt(1, 400)), signature: randomBytes(384) }),
+    ])(),
+  ];
+  const known = () => (client.delivered.length > 0 ? pick(client.delivered).position : randomInt(1, 2 ** 40));
+  return mixed<Frame | Buffer>([
+    [
+      8,
+      () => ({
+        type: 'lookup',
+        request: request(),
+        of: { user: someone() },
+        knownVersion: randomInt(2 ** 32),
+      }),
+    ],
+    [2, () => ({ type: 'lookup', request: request(), of: { identity: anyone().identity }, knownVersion: 0 })],
+    [1, () => ({ type: 'publish', request: request(), identityKey, statements: statements() })],
+    [60, () => ({ type: 'send', request: request(), envelope: posted() })],
+    [27, () => ({ type: 'acknowledge', request: 0, positions: [known(), randomInt(1, 2 ** 40)] })],
+    // Of a newer version: a request is answered, a push is not.
+    [2, () => Buffer.concat([u8(randomInt(14, 256)), u32(request()), randomBytes(randomInt(100))])],
   ]);
 }
 
-/** What a stranger may say; all of it is answered with a failure or a challenge. */
-const strange = mixed<object>([
-  [3, () => ({ type: 'hello', id: 1, version: 1 })],
-  [2, () => ({ type: 'lookup', id: Number.MAX_SAFE_INTEGER, user: someone() })],
-  [2, () => ({ type: 'send', id: 1, to: someone(), envelope: base64(884) })],
-  [2, () => ({ type: 'acknowledge', from: someone(), message: base64(16) })],
+/** What a stranger may say; all of it is answered with a failure or a challenge, and ends nothing. */
+const strange = mixed<Frame>([
+  [3, () => ({ type: 'hello', request: 1, lowest: 1, highest: pick([1, 9]) })],
   [
     2,
     () => ({
       type: 'login',
-      id: 1,
-      user: someone(),
-      clientNonce: base64(32),
-      time: pick([0, Date.now(), Number.MAX_SAFE_INTEGER]),
-      signature: base64(384),
-      identity: pick([base64(32), bob.identity.publicKey.fingerprint.toString('base64url')]),
+      request: 2,
+      identity: anyone().identity,
+      device: pick([1, 255]),
+      clientNonce: randomBytes(32),
+      time: pick([0, Date.now(), 253_402_300_799_999]),
+      signature: randomBytes(384),
     }),
   ],
 ]);
-const samples = Array.from({ length: 500 }, () => JSON.stringify(strange()));
+const samples = frames.good.map(({ bytes }) => fromHex(bytes));
 
 /** Says a few things before signing in, waits for their answers, and then says what is no frame.
  * @returns how many inputs that were */
 async function stranger({ port }: Address): Promise<number> {
-  const said = Array.from({ length: randomInt(5) }, () => JSON.stringify(strange()));
+  const said = Array.from({ length: randomInt(5) }, strange);
   const socket = new WebSocket(`wss://127.0.0.1:${port}`, { rejectUnauthorized: false });
   let answers = 0;
   const code = await new Promise<number>((resolve, reject) => {
     const proceed = (): void => {
-      if (answers === said.length)
-        socket.send(malformed(samples, parseClientFrame), { binary: pick([false, false, true]) });
+      if (answers !== said.length) return;
+      if (pick([false, false, true])) socket.send('{"type":"hello"}');
+      else socket.send(malformed(samples));
     };
     socket.on('open', () => {
-      for (const frame of said) socket.send(frame);
+      for (const frame of said) socket.send(encodeFrame(frame));
       proceed();
     });
     socket.on('message', () => {
@@ -127,8 +144,8 @@ async function savage({ port }: Address): Promise<number> {
       () => `GET /${'x'.repeat(randomInt(20_000, 60_000))} HTTP/1.1\r\n\r\n`,
       // Reserved bits; not masked; too long; a text that is not UTF-8.
       () => Buffer.concat([Buffer.from(KEYED), Buffer.of(0xf1), randomBytes(randomInt(1, 200))]),
-      () => Buffer.concat([Buffer.from(KEYED), Buffer.of(0x81, 0x05), randomBytes(5)]),
-      () => Buffer.concat([Buffer.from(KEYED), Buffer.from('81ff7fffffffffffffff', 'hex'), randomBytes(50)]),
+      () => Buffer.concat([Buffer.from(KEYED), Buffer.of(0x82, 0x05), randomBytes(5)]),
+      () => Buffer.concat([Buffer.from(KEYED), Buffer.from('82ff7fffffffffffffff', 'hex'), randomBytes(50)]),
       () => Buffer.concat([Buffer.from(KEYED), Buffer.from('818100000000ff', 'hex')]),
     ])(),
   );
@@ -138,31 +155,34 @@ async function savage({ port }: Address): Promise<number> {
 }
 
 /** Signs in, says much in bad faith, and waits for every answer. @returns how many inputs that were */
-async function insider(address: Address, who: Person, count: number): Promise<number> {
-  const wire = await Wire.signedIn(address, who);
-  wire.acknowledging = pick([true, false]);
-  let answers = 0;
-  wire.socket.on('message', (data: Buffer) => {
-    if (Number((JSON.parse(data.toString()) as { id?: number }).id) >= FIRST_ID) answers++;
-  });
-  const key = await receptionKey(who);
-  const make = hostile(wire, who, key);
-  let asked = 0;
+async function insider(address: Address, who: Device, count: number): Promise<number> {
+  const client = await RawClient.signedIn(address, who, { acknowledging: pick([true, false]) });
+  const { socket } = client;
+  const answered = new Set<number>();
+  const asked = new Set<number>();
+  client.onAnswer = (request) => {
+    if (request >= FIRST_REQUEST) answered.add(request);
+  };
+  const make = hostile(client, who);
   for (let i = 0; i < count; i++) {
     const frame = make();
-    if (frame.id !== undefined) asked++;
-    wire.tell(frame);
-    if (i % 100 === 99) await until(() => answers === asked || wire.socket.readyState !== WebSocket.OPEN);
+    const request = Buffer.isBuffer(frame) ? frame.readUInt32BE(1) : frame.request;
+    if (request > 0) asked.add(request);
+    client.tell(frame);
+    if (i % 100 === 99)
+      await until(() => answered.size === asked.size || socket.readyState !== WebSocket.OPEN);
   }
-  await wire.settle();
-  expect(answers).toBe(asked);
+  await until(() => answered.size === asked.size || socket.readyState !== WebSocket.OPEN);
+  expect(answered).toEqual(asked);
   // Any of these ends the connection.
-  pick([
-    () => wire.socket.send(malformed(samples, parseClientFrame)),
-    () => wire.tell({ type: 'publish', id: 1, receptionKey: { ...key, key: randomBytes(422) } }),
-    () => wire.tell({ type: 'hello', id: 1, version: randomInt(2, 2 ** 40) }),
-  ])();
-  expect((await wire.closed).code).toBe(1008);
+  client.tell(
+    pick<() => Frame | Buffer>([
+      () => malformed(samples),
+      () => ({ type: 'hello', request: 1, lowest: 1, highest: 1 }),
+      () => ({ type: 'done', request: 1 }),
+    ])(),
+  );
+  expect((await client.closed).code).toBe(1008);
   return count + 1;
 }
 
@@ -171,7 +191,7 @@ test('100,000 inputs at the relay', async () => {
   const relay = spawnRelay(temporaryFolder(), 0, { log });
   const listening = await relay.wait(({ event }) => event === 'listening');
   const invite = String(listening['invite']);
-  const address = { port: Number(listening['port']), key: decodeInvite(invite).key };
+  const address = { port: Number(listening['port']), key: decodeInvite(invite).relayKey };
   const pair = await honestPair(invite);
 
   let inputs = 0;
@@ -184,7 +204,7 @@ test('100,000 inputs at the relay', async () => {
   await Promise.all([
     ...Array.from({ length: 4 }, () => again(STRANGERS, () => stranger(address))),
     again(SAVAGES, () => savage(address)),
-    // One at a time for each: a user's newer connection replaces the one before.
+    // One at a time for each: a device's newer connection replaces the one before.
     ...insiders.map((who) => again(INSIDERS, () => insider(address, who, 1000))),
   ]);
   expect(inputs).toBeGreaterThan(100_000);

@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
 import { checkInvite, Profile } from '../../main/profile.ts';
 import { type FailureCode, Failure } from '../../protocol/failures.ts';
-import { encodeInvite } from '../../protocol/invite.ts';
+import { encodeInvite } from '../../protocol/links.ts';
 import { listening } from '../relay/program.ts';
-import { afterwards, temporaryFolder, until } from '../town.ts';
+import { afterwards, temporaryFolder, until } from '../harness.ts';
 import { blackHole, closedPort, type Kind, openDeadEnd } from './dead-ends.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -30,7 +30,7 @@ async function openProfile(): Promise<Profile> {
 
 /** Joins, and sees that it was for good. */
 async function joins(profile: Profile, relays: string[], key: Buffer, name = 'alice'): Promise<void> {
-  await profile.join(name, encodeInvite({ relays, key }));
+  await profile.join(name, encodeInvite({ relays, relayKey: key }));
   expect(profile.stage).toMatchObject({ name: 'ready', me: { name, relays } });
   await until(() => profile.connection.state === 'online');
 }
@@ -45,7 +45,7 @@ const refusalOf = (attempt: Promise<unknown>): Promise<Refusal | undefined> =>
 /** Joins in vain, then by a good invite. @param mend what is to be done in between @returns why it was in vain */
 async function joinsInVain(relays: string[], key: Buffer, mend = () => {}): Promise<Refusal | undefined> {
   const profile = await openProfile();
-  const invite = encodeInvite({ relays, key });
+  const invite = encodeInvite({ relays, relayKey: key });
   const refusal = await refusalOf(profile.join('alice', invite));
   expect(profile.stage).toEqual({ name: 'welcome', given: { name: 'alice', invite } });
   mend();
@@ -80,7 +80,7 @@ const NO_LOOKUP = "names can't be looked up now. Check this computer's connectio
 const DUMB: Refusal = {
   code: 'timeout',
   message:
-    'The relay takes the connection, but does not answer. Try again in a while; if it stays so, restart the relay.',
+    "The relay accepted the connection but isn't responding. Try again later; if this continues, restart the relay.",
 };
 
 test('the loopback address', async () => {
@@ -163,7 +163,7 @@ test.runIf(isLinux)('a computer without a network', ({ skip }) => {
   const apart = ['--user', '--map-current-user', '--keep-caps', '--net', '--'];
   skip(spawnSync('unshare', [...apart, 'ip', 'link']).status !== 0, 'networks can not be made here');
   const ask = (address: string): string => {
-    const invite = encodeInvite({ relays: [address], key: Buffer.alloc(32) });
+    const invite = encodeInvite({ relays: [address], relayKey: Buffer.alloc(32) });
     const script = join(import.meta.dirname, 'checks-invite.ts');
     const steps = `ip link set lo up && ip route add unreachable 198.51.100.0/24 && exec "$@"`;
     const args = [...apart, 'sh', '-c', steps, 'sh', process.execPath, script, invite];
@@ -210,7 +210,7 @@ test.for<[Kind, Refusal]>([
     {
       code: 'not-a-relay',
       message:
-        'What answers has the key of your relay, but is no Signet relay. Ask whoever runs the relay what else uses its key.',
+        "The server has your relay's key but isn't a Signet relay. Ask the person who runs the relay what else uses its key.",
     },
   ],
   [
@@ -218,7 +218,7 @@ test.for<[Kind, Refusal]>([
     {
       code: 'relay-unreachable',
       message:
-        'The relay ended the connection before the sign-in was done. Try again in a while; if it stays so, look at its log.',
+        'The relay closed the connection before the sign-in was complete. Try again later; if this continues, look at its log.',
     },
   ],
   [
@@ -226,7 +226,7 @@ test.for<[Kind, Refusal]>([
     {
       code: 'not-a-relay',
       message:
-        'The relay sent something that is not in the protocol. It may be of another version: update the older one.',
+        'The relay sent something that is not in the protocol. It may be another version: update the older one.',
     },
   ],
 ])('%s, with the key of the invite', async ([kind, expected]) => {
@@ -240,7 +240,7 @@ test('of several addresses that fail, the one that tells most is named', async (
   const web = await openDeadEnd('a plain web server');
   const stranger = await openDeadEnd('a web server with TLS');
   const ask = (...relays: string[]): Promise<Refusal | undefined> =>
-    refusalOf(checkInvite(encodeInvite({ relays, key })));
+    refusalOf(checkInvite(encodeInvite({ relays, relayKey: key })));
   const lost = ['no-such-relay.invalid:7443', '224.0.0.1:7443'];
   expect(await ask(...lost)).toEqual(unreachable(lost[1]!, NO_NETWORK));
   expect(await ask(refuses, ...lost)).toEqual(unreachable(refuses, REFUSED));
@@ -261,7 +261,7 @@ test.for([0, 2])('a relay that speaks version %i of the protocol', async (versio
     registerHooks({
       load(url, context, next) {
         const loaded = next(url, context);
-        if (!url.endsWith('/protocol/frames.ts')) return loaded;
+        if (!url.endsWith('/relay/connection.ts')) return loaded;
         return { ...loaded, source: String(loaded.source).replace('VERSION = 1', 'VERSION = ${version}') };
       },
     });`);
@@ -326,6 +326,6 @@ test('a member whose relay has moved pastes an invite with its new address', asy
   expect(again.messenger.invite()).toContain(encodeURIComponent(moved.addresses[0]!));
 
   const stranger = await listening(temporaryFolder());
-  const elsewhere = encodeInvite({ relays: stranger.addresses, key: stranger.key });
+  const elsewhere = encodeInvite({ relays: stranger.addresses, relayKey: stranger.key });
   expect(() => again.messenger.acceptInvite(elsewhere)).toThrow('The invite is for another relay');
 });

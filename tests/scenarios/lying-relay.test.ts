@@ -3,27 +3,39 @@ import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
 import type { MessageRow } from '../../main/messenger/messages.ts';
 import type { Messenger } from '../../main/messenger/messenger.ts';
-import { generatePrimes, importSigningKey, sign } from '../../main/messenger/rsa.ts';
-import type { Failure } from '../../protocol/failures.ts';
-import type { RelayFrame } from '../../protocol/frames.ts';
-import { RECEPTION_KEY_LIFETIME_MS, receptionKeyStatement } from '../../protocol/statements.ts';
+import { firstList } from '../../protocol/devices.ts';
+import type { Frame, FrameOf } from '../../protocol/frames.ts';
+import { acceptPrekey, encodePrekey, type Prekey } from '../../protocol/prekey.ts';
+import type { Signed } from '../../protocol/statement.ts';
 import { type LyingRelay, openLyingRelay } from '../lying-relay.ts';
-import { arrive, bringOnline, nextOnline, openPerson, openRelay, type TestRelay, until } from '../town.ts';
+import {
+  arrive,
+  bringOnline,
+  nextOnline,
+  openPerson,
+  openRelay,
+  type Person,
+  stored,
+  type TestRelay,
+  texts,
+  until,
+} from '../harness.ts';
+import { change, device, prekey, signed } from '../relay/raw-client.ts';
 
-type UserFrame = Extract<RelayFrame, { type: 'user' }>;
-type Delivery = Extract<RelayFrame, { type: 'deliver' }>;
+type Bundle = FrameOf<'bundle'>;
+type Delivery = FrameOf<'deliver'>;
 
-/** What a messenger tells its user. */
-function watch(messenger: Messenger): { texts: string[]; failures: Failure[]; notices: MessageRow[] } {
-  const seen = { texts: [] as string[], failures: [] as Failure[], notices: [] as MessageRow[] };
-  messenger.on('message', ({ text }) => seen.texts.push(text));
-  messenger.on('failure', (failure) => seen.failures.push(failure));
-  messenger.on('messageChanged', (row) => row.state === 'noted' && seen.notices.push(row));
-  return seen;
+/** Rows about the conversation itself that a messenger told of, as each was told. */
+function noticesOf(messenger: Messenger): MessageRow[] {
+  const notices: MessageRow[] = [];
+  messenger.on('messageChanged', (_contact, row) => row.state === 'noted' && notices.push(row));
+  return notices;
 }
 
+type People = { truth: TestRelay; relay: LyingRelay; alice: Person; bob: Person };
+
 /** bob on the true relay, alice behind a lying one. */
-async function town(): Promise<{ truth: TestRelay; relay: LyingRelay; alice: Messenger; bob: Messenger }> {
+async function people(): Promise<People> {
   const truth = await openRelay();
   const relay = await openLyingRelay(truth);
   const [alice, bob] = await Promise.all([openPerson('alice', relay.invite), arrive('bob', truth)]);
@@ -38,114 +50,140 @@ async function reconnect(relay: LyingRelay, messenger: Messenger): Promise<void>
   await online;
 }
 
-/** Changes the answers to look-ups. */
+/** Changes the answers to look-ups of somebody. */
 const lookups =
-  (change: (frame: UserFrame) => RelayFrame) =>
-  (frame: RelayFrame): RelayFrame[] => [frame.type === 'user' ? change(frame) : frame];
+  (user: string, lie: (bundle: Bundle) => Frame) =>
+  (frame: Frame): Frame[] => [frame.type === 'bundle' && frame.user === user ? lie(frame) : frame];
 
-/** An identity of the relay's own making, with a reception key that is signed for the name. */
-async function forge(user: string, created = Date.now()): Promise<UserFrame> {
-  const [identity, reception] = await Promise.all(
-    [generatePrimes(), generatePrimes()].map((p) => p.then(importSigningKey)),
-  );
-  const key = reception!.publicKey.spki;
-  const statement = {
-    class: 'rotating',
-    created,
-    expires: created + RECEPTION_KEY_LIFETIME_MS,
-    key,
-  } as const;
-  const signature = await sign(identity!, receptionKeyStatement(user, statement));
-  return {
-    type: 'user',
-    id: 1,
-    user,
-    identityKey: identity!.publicKey.spki,
-    receptionKey: { ...statement, signature },
-  };
-}
+/** An identity of the relay's own making, with a prekey that is signed for the name. */
+const forged = (user: string): Pick<Bundle, 'user' | 'identityKey' | 'deviceStatements' | 'prekeys'> => {
+  const mallory = { ...device('mallory'), name: user };
+  return { user, identityKey: mallory.identityKey, deviceStatements: [], prekeys: [prekey(mallory)] };
+};
 
 test('an identity that is swapped after it was pinned: nothing is sealed to it, and the failure says so', async () => {
-  const { relay, alice } = await town();
+  const { relay, alice } = await people();
   await alice.send('bob', 'before');
   // What the relay hasn't accepted yet goes out again on the next connection, before anything is looked up.
   await until(() => alice.drained(1000));
-  const forged = await forge('bob');
-  relay.lies = { toClient: lookups(({ id }) => ({ ...forged, id })) };
   const sent: string[] = [];
-  relay.lies.toRelay = (frame) => {
-    sent.push(frame.type);
-    return [frame];
+  relay.lies = {
+    toClient: lookups('bob', (bundle) => ({ ...bundle, ...forged('bob') })),
+    toRelay: (frame) => (sent.push(frame.type), [frame]),
   };
   await reconnect(relay, alice);
-  await expect(alice.send('bob', 'after')).rejects.toMatchObject({
-    code: 'identity-changed',
-    message: expect.stringMatching(/another identity for bob.*Nothing was sealed/) as string,
-  });
+  await expect(alice.send('bob', 'after')).rejects.toMatchObject({ code: 'identity-changed' });
   expect(sent).not.toContain('send');
-  expect(alice.contacts()[0]).toMatchObject({ name: 'bob', offered: expect.any(String) as string });
+  const { identity } = device('mallory').address;
+  expect(alice.trust.known('bob').offered).toEqual(identity);
 
   // The true one is still pinned: when the relay tells the truth again, writing works again.
   relay.lies = {};
   await reconnect(relay, alice);
   await alice.send('bob', 'again');
-  expect(alice.contacts()[0]).toMatchObject({ offered: null });
+  expect(alice.trust.known('bob').offered).toBeNull();
 });
 
-test.each<[string, (frame: UserFrame, forged: UserFrame) => UserFrame, string]>([
+const restated = ({ prekeys: [first] }: Bundle, fields: Partial<Prekey>): Signed => {
+  const { identityKey } = device('bob');
+  const list = firstList(identityKey);
+  const known = { user: 'bob', identity: list.identity, device: 1, class: 1, knownKinds: [1] };
+  const { created, expires } = { created: Date.now(), expires: Date.now() + 1, ...fields };
+  const bytes = encodePrekey({ ...known, created, expires, key: identityKey, ...fields });
+  return { bytes, signature: first!.signature };
+};
+
+test.each<[string, (bundle: Bundle) => Bundle, string]>([
   [
-    'a reception key that another identity signed',
-    (frame, forged) => ({ ...frame, receptionKey: forged.receptionKey }),
-    'reception-key-invalid',
+    'another person instead of the one asked for',
+    (bundle) => ({ ...bundle, ...forged('rob') }),
+    'bundle-invalid',
+  ],
+  ['an answer about somebody else', (bundle) => ({ ...bundle, user: 'rob' }), 'bundle-invalid'],
+  [
+    'a device list that somebody else signed',
+    (bundle) => {
+      const mallory = device('mallory');
+      const statement = change(mallory, {
+        version: 1,
+        previous: randomBytes(32),
+        change: { action: 'add', number: 2, key: mallory.modulus },
+      });
+      return { ...bundle, newestVersion: 1, deviceStatements: [statement] };
+    },
+    'bundle-invalid',
   ],
   [
-    'a later expiry',
-    (frame) => ({
-      ...frame,
-      receptionKey: { ...frame.receptionKey, expires: frame.receptionKey.expires + 1 },
-    }),
-    'reception-key-invalid',
+    'a longer list than it shows',
+    (bundle) => ({ ...bundle, newestVersion: bundle.newestVersion + 3 }),
+    'bundle-invalid',
   ],
-  [
-    'another person in place of the one asked for',
-    (frame, forged) => ({ ...frame, identityKey: forged.identityKey, receptionKey: forged.receptionKey }),
-    'reception-key-invalid',
-  ],
-  ['an answer about somebody else', (frame) => ({ ...frame, user: 'rob' }), 'reception-key-invalid'],
-  ['a key that is no key', (frame) => ({ ...frame, identityKey: Buffer.alloc(422) }), 'key-refused'],
-])('%s is refused', async (_name, change, code) => {
-  const { relay, alice } = await town();
-  const forged = await forge('mallory');
-  relay.lies = { toClient: lookups((frame) => change(frame, forged)) };
+])('%s is refused', async (_name, lie, code) => {
+  const { relay, alice } = await people();
+  relay.lies = { toClient: lookups('bob', lie) };
   await expect(alice.send('bob', 'Hello')).rejects.toMatchObject({ code });
   expect(alice.contacts()).toEqual([]);
 });
 
-test('a reception key older than the newest one seen is refused', async () => {
+test.each<[string, (bundle: Bundle) => Signed[]]>([
+  ['that another identity signed', () => forged('bob').prekeys],
+  ['with a later expiry', (bundle) => [restated(bundle, { expires: Date.now() + 90 * 24 * 60 * 60 * 1000 })]],
+  ['with a key of the relay’s own', (bundle) => [restated(bundle, { key: device('mallory').modulus })]],
+  [
+    'whose signature was changed',
+    ({ prekeys }) => prekeys.map((one) => ({ ...one, signature: randomBytes(384) })),
+  ],
+])('a prekey %s is not sealed to, and nobody is pinned by it', async (_name, lie) => {
+  const { relay, alice, bob } = await people();
+  relay.lies = { toClient: lookups('bob', (bundle) => ({ ...bundle, prekeys: lie(bundle) })) };
+  await expect(alice.send('bob', 'Hello')).rejects.toMatchObject({ code: 'bundle-invalid' });
+  expect(alice.contacts()).toEqual([]);
+  relay.lies = {};
+  await alice.send('bob', 'Hello');
+  await until(() => texts(bob).length === 1);
+});
+
+test('a prekey that is older than the newest one seen is not sealed to', async () => {
   let time = Date.now();
-  const truth = await openRelay({ now: () => time });
+  const now = (): number => time;
+  const truth = await openRelay({ now });
   const relay = await openLyingRelay(truth);
-  const bob = await arrive('bob', truth, { now: () => time });
-  const alice = await openPerson('alice', relay.invite, { now: () => time });
+  const bob = await arrive('bob', truth, { now });
+  const alice = await openPerson('alice', relay.invite, { now });
   await bringOnline(alice);
-  let old: UserFrame | undefined;
-  relay.lies = { toClient: lookups((frame) => (old ??= frame)) };
+  let old: Bundle | undefined;
+  relay.lies = { toClient: lookups('bob', (bundle) => (old ??= bundle)) };
   await alice.send('bob', 'to the first key');
   time += 8 * 24 * 60 * 60 * 1000;
-  await bob.upkeep();
+  // A new connection looks after the keys.
+  const back = nextOnline(bob);
+  bob.setAddresses([`127.0.0.1:${truth.port}`]);
+  bob.reconnectNow();
+  void back;
+  await bob.close();
+  const later = await openPerson('bob', truth.invite, { directory: bob.directory, now });
+  await bringOnline(later);
   relay.lies = {};
   await reconnect(relay, alice);
   await alice.send('bob', 'to the second key');
-  relay.lies = { toClient: lookups(({ id }) => ({ ...old!, id })) };
+  relay.lies = { toClient: lookups('bob', ({ request }) => ({ ...old!, request })) };
   await reconnect(relay, alice);
-  await expect(alice.send('bob', 'to the first again')).rejects.toMatchObject({
-    code: 'reception-key-older',
-  });
+  await alice.send('bob', 'to the second key, too');
+  await until(() => texts(later).length === 3 || texts(later).includes('to the second key, too'));
+  const keys = await Promise.all(
+    (await stored(alice, 'bob')).map(async ({ position }) => {
+      const { envelope } = await alice.overview.details('bob', position);
+      return envelope!.sealedTo.fingerprint;
+    }),
+  );
+  expect(keys[1]).not.toBe(keys[0]);
+  expect(keys[2]).toBe(keys[1]);
 });
 
 test('what is dropped shows as missing, what is reordered shows up after all, what is replayed shows once', async () => {
-  const { relay, alice, bob } = await town();
-  const told = watch(alice);
+  const { relay, alice, bob } = await people();
+  await alice.startConversation('bob');
+  const notices = noticesOf(alice);
   const held: Delivery[] = [];
   relay.lies = { toClient: (frame) => (frame.type === 'deliver' ? (held.push(frame), []) : [frame]) };
   for (const text of ['one', 'two', 'three', 'four']) await bob.send('alice', text);
@@ -154,76 +192,73 @@ test('what is dropped shows as missing, what is reordered shows up after all, wh
 
   relay.say(one);
   relay.say(four);
-  await until(() => told.texts.length === 2);
-  expect(told.notices).toMatchObject([{ kind: 'missing', missing: 2 }]);
-  relay.say(three);
-  relay.say(one);
-  relay.say(three);
-  relay.say(two);
-  await until(() => told.texts.length === 4);
-  expect(told.texts).toEqual(['one', 'four', 'three', 'two']);
-  expect(told.notices.map(({ missing }) => missing)).toEqual([2, 1, 0]);
+  await until(() => texts(alice).length === 2);
+  expect(notices).toMatchObject([{ kind: 'gap', count: 2 }]);
+  for (const delivery of [three, one, three, two]) relay.say(delivery);
+  await until(() => texts(alice).length === 4);
+  expect(texts(alice)).toEqual(['one', 'four', 'three', 'two']);
+  expect(notices.map(({ count }) => count)).toEqual([2, 1, 0]);
   expect((await alice.history('bob', 10)).map(({ text }) => text)).toEqual(['one', 'four', 'three', 'two']);
-  expect(told.failures).toEqual([]);
+  expect(alice.failures).toEqual([]);
 });
 
 test('what is forged or changed is refused, told, and acknowledged so that it does not come for ever', async () => {
-  const { relay, alice, bob } = await town();
-  const told = watch(alice);
-  const acknowledged: string[] = [];
+  const { relay, alice, bob } = await people();
+  const notices = noticesOf(alice);
+  await alice.startConversation('bob');
+  const acknowledged: number[] = [];
   let changed = 0;
+  const flipped = (envelope: Buffer, at: number): Buffer => {
+    const copy = Buffer.from(envelope);
+    copy[at]! ^= 1;
+    return copy;
+  };
   relay.lies = {
     toClient: (frame) => {
       if (frame.type !== 'deliver' || changed++ > 0) return [frame];
-      const envelope = Buffer.from(frame.envelope);
-      envelope[200]! ^= 1;
       return [
-        { ...frame, envelope },
-        { type: 'deliver', from: 'nobody', envelope: frame.envelope },
-        { type: 'deliver', from: 'bob', envelope: randomBytes(884) },
+        // A block; the recipient; the sender, who is nobody then.
+        ...[200, 40, 2].map((at, i) => ({
+          ...frame,
+          position: 1_000_000 + i,
+          envelope: flipped(frame.envelope, at),
+        })),
         frame,
       ];
     },
     toRelay: (frame) => {
-      if (frame.type === 'acknowledge') acknowledged.push(frame.from);
-      return [frame];
+      if (frame.type === 'acknowledge') acknowledged.push(...frame.positions);
+      // The relay doesn't know these.
+      const positions = frame.type === 'acknowledge' ? frame.positions.filter((one) => one < 1_000_000) : [];
+      if (frame.type !== 'acknowledge') return [frame];
+      return positions.length > 0 ? [{ ...frame, positions }] : [];
     },
   };
-  await alice.send('bob', 'so that bob is known');
   await bob.send('alice', 'true');
-  await until(() => told.texts.length === 1 && told.failures.length === 3);
-  expect(told.texts).toEqual(['true']);
-  expect(told.failures.map(({ code }) => code).sort()).toEqual([
-    'message-refused',
-    'message-refused',
-    'unknown-user',
-  ]);
-  expect(told.notices.map(({ kind, contact }) => [kind, contact])).toEqual([
-    ['refused', 'bob'],
-    ['refused', 'bob'],
-  ]);
-  // They are on their way yet when the texts are told.
-  const bobs = (): number => acknowledged.filter((from) => from === 'bob').length;
-  await until(() => bobs() >= 3 && acknowledged.includes('nobody'));
+  await until(() => texts(alice).length === 1 && acknowledged.length === 4);
+  expect(texts(alice)).toEqual(['true']);
+  expect(new Set(acknowledged).size).toBe(4);
+  expect(notices.at(-1)).toMatchObject({ kind: 'refused' });
+  expect(alice.contacts().map(({ name }) => name)).toEqual(['bob']);
 });
 
 test('one person under the name of another: refused, since that person never signed for that name', async () => {
-  const { relay, alice, bob } = await town();
-  const told = watch(alice);
-  let truth: UserFrame | undefined;
+  const { relay, alice, bob } = await people();
   relay.lies = {
-    toClient: (frame) => {
-      if (frame.type === 'user') return [(truth = { ...frame, user: 'boss' })];
-      return [frame.type === 'deliver' ? { ...frame, from: 'boss' } : frame];
+    toClient: lookups('bob', (bundle) => ({ ...bundle, user: 'boss' })),
+    toRelay: (frame) => {
+      const isBoss = frame.type === 'lookup' && 'user' in frame.of && frame.of.user === 'boss';
+      return [isBoss ? { ...frame, of: { user: 'bob' } } : frame];
     },
-    toRelay: (frame) => [frame.type === 'lookup' ? { ...frame, user: 'bob' } : frame],
   };
+  await expect(alice.startConversation('boss')).rejects.toMatchObject({ code: 'bundle-invalid' });
   await bob.send('alice', 'do as I say');
-  await until(() => told.failures.length > 0);
-  expect(truth).toMatchObject({ user: 'boss' });
-  expect(told.failures[0]).toMatchObject({ code: 'reception-key-invalid' });
-  expect(told.texts).toEqual([]);
-  expect(alice.contacts()).toEqual([]);
+  await until(() => alice.failures.includes('bundle-invalid'));
+  expect([texts(alice), alice.contacts()]).toEqual([[], []]);
+  // It waits at the relay for the truth.
+  relay.lies = {};
+  await until(() => texts(alice).length === 1);
+  expect(alice.heard).toMatchObject([{ from: 'bob', text: 'do as I say' }]);
 });
 
 test('an invite that names the inviter: another identity under that name is not taken', async () => {
@@ -233,25 +268,22 @@ test('an invite that names the inviter: another identity under that name is not 
   const invite = `${relay.invite}&from=bob&identity=${Buffer.from(bob.fingerprint, 'hex').toString('base64url')}`;
   const alice = await openPerson('alice', invite);
   await bringOnline(alice);
-  expect(alice.contacts()).toMatchObject([{ name: 'bob', fingerprint: bob.fingerprint, verified: 'invite' }]);
-  const forged = await forge('bob');
-  relay.lies = { toClient: lookups(({ id }) => ({ ...forged, id })) };
+  expect(alice.contacts()).toMatchObject([{ name: 'bob', verified: 'invite' }]);
+  relay.lies = { toClient: lookups('bob', (bundle) => ({ ...bundle, ...forged('bob') })) };
   await expect(alice.send('bob', 'Hello')).rejects.toMatchObject({ code: 'identity-changed' });
   relay.lies = {};
   await alice.send('bob', 'Hello');
-  const told = watch(bob);
-  await until(() => told.texts.length === 1 || bob.history('alice', 1).then((list) => list.length === 1));
+  await until(() => texts(bob).length === 1);
 });
 
 test('answers of the wrong type, and frames that are none, end the connection, and a new one is made', async () => {
-  const { relay, alice, bob } = await town();
-  const told = watch(alice);
+  const { relay, alice, bob } = await people();
   let lied = false;
   relay.lies = {
     toClient: (frame) => {
-      if (frame.type !== 'user' || lied) return [frame];
+      if (frame.type !== 'bundle' || frame.user !== 'bob' || lied) return [frame];
       lied = true;
-      return [{ type: 'done', id: frame.id }];
+      return [{ type: 'done', request: frame.request }];
     },
   };
   await expect(alice.send('bob', 'Hello')).rejects.toMatchObject({ code: 'not-a-relay' });
@@ -262,25 +294,31 @@ test('answers of the wrong type, and frames that are none, end the connection, a
     ),
   );
   // What would end a sign-in for good says nothing when nobody signs in.
-  relay.say({ type: 'failure', code: 'name-taken', detail: '' });
-  relay.say('{"type":"deliver"}');
-  await until(() => told.failures.some(({ code }) => code === 'not-a-relay'));
+  relay.say({ type: 'failure', request: 0, class: 'final', code: 'name-taken', detail: '' });
+  relay.say(Buffer.from([11, 0, 0, 0, 0, 1]));
+  await until(() => alice.failures.includes('not-a-relay'));
   await bob.send('alice', 'still there?');
-  await until(() => told.texts.includes('still there?'));
+  await until(() => texts(alice).includes('still there?'));
 });
 
 test('what could not be checked for a passing reason is delivered again, and nothing is lost', async () => {
-  const { relay, alice, bob } = await town();
-  const told = watch(alice);
+  const { relay, alice, bob } = await people();
   let refusals = 0;
   relay.lies = {
     toClient: (frame) => {
-      if (frame.type !== 'user' || refusals++ > 0) return [frame];
-      return [{ type: 'failure', id: frame.id, code: 'relay-full', detail: '' }];
+      if (frame.type !== 'bundle' || frame.user !== 'bob' || refusals++ > 0) return [frame];
+      const { request } = frame;
+      return [{ type: 'failure', request, class: 'later', code: 'relay-full', detail: '' }];
     },
   };
   await bob.send('alice', 'from somebody new');
-  await until(() => told.failures.some(({ code }) => code === 'relay-full'));
-  expect(told.texts).toEqual([]);
-  await until(() => told.texts.length === 1);
+  await until(() => texts(alice).length === 1);
+  expect(refusals).toBeGreaterThan(1);
+});
+
+test('the forged prekeys of these tests are good ones but for whose they are', () => {
+  const { identityKey, prekeys } = forged('bob');
+  const known = { user: 'bob', list: firstList(identityKey), now: Date.now() };
+  expect(acceptPrekey(prekeys[0]!, known).user).toBe('bob');
+  expect(signed(device('mallory'), Buffer.from('x')).signature).toHaveLength(384);
 });

@@ -4,16 +4,25 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
-import { encodeInvite } from '../../protocol/invite.ts';
+import { encodeInvite } from '../../protocol/links.ts';
 import { type Event, spawnChat } from '../processes.ts';
-import { arrive, bringOnline, nextOnline, openPerson, openRelay, temporaryFolder, until } from '../town.ts';
+import {
+  arrive,
+  bringOnline,
+  nextOnline,
+  openPerson,
+  openRelay,
+  temporaryFolder,
+  stored,
+  until,
+} from '../harness.ts';
 
 test('what is written offline waits in the outbox, across a restart, and leaves when the relay is back', async () => {
   let relay = await openRelay();
   const { port, data, invite } = relay;
   const [alice, bob] = await Promise.all([arrive('alice', relay), arrive('bob', relay)]);
   await alice.send('bob', 'one');
-  await until(async () => (await bob.history('alice', 9)).length === 1);
+  await until(async () => (await stored(bob, 'alice')).length === 1);
   await relay.close();
   await until(() =>
     alice.send('bob', 'two').then(
@@ -28,9 +37,9 @@ test('what is written offline waits in the outbox, across a restart, and leaves 
   relay = await openRelay({ data, port });
   const back = await openPerson('alice', invite, { directory: alice.directory });
   await bringOnline(back);
-  await until(async () => (await bob.history('alice', 9)).length === 2);
-  expect((await bob.history('alice', 9)).map(({ text }) => text)).toEqual(['one', 'two']);
-  await until(async () => (await back.history('bob', 9)).every(({ state }) => state === 'delivered'));
+  await until(async () => (await stored(bob, 'alice')).length === 2);
+  expect((await stored(bob, 'alice')).map(({ text }) => text)).toEqual(['one', 'two']);
+  await until(async () => (await stored(back, 'bob')).every(({ state }) => state === 'delivered'));
   expect(await back.drained(60_000)).toBe(true);
 });
 
@@ -48,27 +57,27 @@ test('a full mailbox holds up what is for its owner, nothing else, and nothing i
   for (const text of texts) await alice.send('bob', text);
   await until(() => failures.includes('mailbox-full'));
   await alice.send('carol', 'past the others');
-  await until(async () => (await carol.history('alice', 9)).length === 1);
-  expect((await alice.history('bob', 9)).map(({ state }) => state)).toEqual([
+  await until(async () => (await stored(carol, 'alice')).length === 1);
+  expect((await stored(alice, 'bob')).map(({ state }) => state)).toEqual([
     ...['sent', 'sent', 'sent'],
     ...['pending', 'pending'],
   ]);
 
   const back = await openPerson('bob', relay.invite, { directory: bob.directory });
   await bringOnline(back);
-  await until(async () => (await back.history('alice', 9)).length === 3);
+  await until(async () => (await stored(back, 'alice')).length === 3);
   await alice.close();
   const again = await openPerson('alice', relay.invite, { directory: alice.directory });
   await bringOnline(again);
-  await until(async () => (await back.history('alice', 9)).length === 5);
-  expect((await back.history('alice', 9)).map(({ text }) => text)).toEqual(texts);
+  await until(async () => (await stored(back, 'alice')).length === 5);
+  expect((await stored(back, 'alice')).map(({ text }) => text)).toEqual(texts);
 });
 
 test('a relay that was set up anew with its key: everybody registers again by themselves, and writes on', async () => {
   const relay = await openRelay();
   const [alice, bob] = await Promise.all([arrive('alice', relay), arrive('bob', relay)]);
   await alice.send('bob', 'before');
-  await until(async () => (await bob.history('alice', 9)).length === 1);
+  await until(async () => (await stored(bob, 'alice')).length === 1);
   await relay.close();
   for (const name of ['relay.sqlite', 'relay.sqlite-wal']) rmSync(join(relay.data, name), { force: true });
   // Whoever isn't back yet can't be written to.
@@ -76,7 +85,7 @@ test('a relay that was set up anew with its key: everybody registers again by th
   await openRelay({ data: relay.data, port: relay.port });
   await back;
   await alice.send('bob', 'after');
-  await until(async () => (await bob.history('alice', 9)).length === 2);
+  await until(async () => (await stored(bob, 'alice')).length === 2);
 });
 
 test('a name that somebody else has: said once, and no more attempts; another name, and it goes on', async () => {
@@ -119,13 +128,13 @@ test('a profile of one name or relay is not taken for another', async () => {
   await expect(openPerson('Alice', relay.invite, { directory })).rejects.toMatchObject({
     code: 'name-invalid',
   });
-  const moved = encodeInvite({ relays: [`localhost:${relay.port}`], key: relay.key });
+  const moved = encodeInvite({ relays: [`localhost:${relay.port}`], relayKey: relay.key });
   await bringOnline(await openPerson('alice', moved, { directory }));
 });
 
 test('a relay that is another than in the invite is not spoken to', async () => {
   const relay = await openRelay();
-  const invite = encodeInvite({ relays: [`127.0.0.1:${relay.port}`], key: Buffer.alloc(32, 7) });
+  const invite = encodeInvite({ relays: [`127.0.0.1:${relay.port}`], relayKey: Buffer.alloc(32, 7) });
   const alice = await openPerson('alice', invite);
   const failure = new Promise((resolve) => alice.on('failure', resolve));
   alice.start();
@@ -141,10 +150,10 @@ test('of several addresses a dead one and one of something else do no harm', asy
   await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
   const { port } = other.address() as { port: number };
   const relays = ['127.0.0.1:1', `127.0.0.1:${port}`, `localhost:${relay.port}`];
-  const alice = await openPerson('alice', encodeInvite({ relays, key: relay.key }));
+  const alice = await openPerson('alice', encodeInvite({ relays, relayKey: relay.key }));
   await bringOnline(alice);
   other.close();
-  const lone = await openPerson('bob', encodeInvite({ relays: [`127.0.0.1:${port}`], key: relay.key }));
+  const lone = await openPerson('bob', encodeInvite({ relays: [`127.0.0.1:${port}`], relayKey: relay.key }));
   const failure = new Promise((resolve) => lone.on('failure', resolve));
   lone.start();
   expect(await failure).toMatchObject({ code: 'relay-unreachable' });
@@ -165,11 +174,11 @@ test('a full disk: a text is refused with a sentence, what comes in stays at the
   // No file of this client may grow beyond 600 KiB: its writes fail for good, as on a full disk.
   const bob = spawnChat(profile, 'bob', relay.invite, { fileLimitKiB: 600 });
   await bob.wait(({ event, state }) => event === 'connection' && state === 'online');
-  let stored = 0;
+  let written = 0;
   for (;;) {
     const isAnswer = ({ event }: Event): boolean => event === 'queued' || event === 'failure';
     const answer = await bob.ask(
-      { do: 'send', to: 'alice', text: `${stored} `.padEnd(30_000, 'x') },
+      { do: 'send', to: 'alice', text: `${written} `.padEnd(30_000, 'x') },
       isAnswer,
     );
     if (answer.event === 'failure') {
@@ -179,9 +188,9 @@ test('a full disk: a text is refused with a sentence, what comes in stays at the
       });
       break;
     }
-    stored++;
+    written++;
   }
-  expect(stored).toBeGreaterThan(0);
+  expect(written).toBeGreaterThan(0);
   await alice.send('bob', 'y'.repeat(30_000));
   const seen = bob.events.length;
   await bob.wait((event) => bob.events.indexOf(event) >= seen && event['code'] === 'disk-full');
@@ -189,9 +198,9 @@ test('a full disk: a text is refused with a sentence, what comes in stays at the
 
   const back = await openPerson('bob', relay.invite, { directory: profile });
   await bringOnline(back);
-  await until(async () => (await back.history('alice', 100)).filter(({ mine }) => !mine).length === 1);
-  expect((await back.history('alice', 100)).filter(({ mine }) => mine)).toHaveLength(stored);
-  await until(async () => (await alice.history('bob', 100)).filter(({ mine }) => !mine).length === stored);
+  await until(async () => (await stored(back, 'alice')).filter(({ mine }) => !mine).length === 1);
+  expect((await stored(back, 'alice')).filter(({ mine }) => mine)).toHaveLength(written);
+  await until(async () => (await stored(alice, 'bob')).filter(({ mine }) => !mine).length === written);
 });
 
 test('a database that is none, or of a newer version, is left as it is', async () => {

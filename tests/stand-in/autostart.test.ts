@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type * as Module from '../../main/autostart.ts';
 import { launch } from './fixture.ts';
-import { temporaryFolder } from '../town.ts';
+import { temporaryFolder } from '../harness.ts';
 import { soon } from '../e2e/soon.ts';
 
 const autostart = join(import.meta.dirname, '..', '..', 'main', 'autostart.ts');

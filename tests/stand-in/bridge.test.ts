@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { temporaryFolder, until } from '../town.ts';
+import { temporaryFolder, until } from '../harness.ts';
 import { launch } from './fixture.ts';
 import type { Script } from './fixtures/main.ts';
 

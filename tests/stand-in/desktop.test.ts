@@ -1,7 +1,7 @@
 // Windows, tray, menus, notifications and the rest of the desktop, read and clicked by a test.
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { until } from '../town.ts';
+import { until } from '../harness.ts';
 import { launch } from './fixture.ts';
 
 test('tray, menus, notifications, dialogs, clipboard, links, badge and login item are recorded, and can be used', async () => {

@@ -1,7 +1,7 @@
 // Starts the fixture app with a test's own main, and ends it after the test.
 import { join } from 'node:path';
 import { onTestFailed } from 'vitest';
-import { afterwards, temporaryFolder } from '../town.ts';
+import { afterwards, temporaryFolder } from '../harness.ts';
 import { type App, launchApp, type LaunchOptions } from './app.ts';
 import type { Script } from './fixtures/main.ts';
 

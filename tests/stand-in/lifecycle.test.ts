@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { temporaryFolder, until } from '../town.ts';
+import { temporaryFolder, until } from '../harness.ts';
 import type { Page } from 'playwright-core';
 import type { App } from './app.ts';
 import { findChromium } from './chromium.ts';

@@ -2,7 +2,7 @@
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
-import { afterwards, until } from '../town.ts';
+import { afterwards, until } from '../harness.ts';
 import { launch } from './fixture.ts';
 import type { Script } from './fixtures/main.ts';
 

@@ -1,7 +1,7 @@
 // The app's own scheme, what else a page asks for, where it may go, and what it may use.
 import { createServer } from 'node:net';
 import { expect, test } from 'vitest';
-import { afterwards, until } from '../town.ts';
+import { afterwards, until } from '../harness.ts';
 import { launch } from './fixture.ts';
 import type { Script } from './fixtures/main.ts';
 

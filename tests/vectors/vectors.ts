@@ -1,61 +1,84 @@
-// Reads the frozen vectors, with the keys to use them.
-import { createPrivateKey } from 'node:crypto';
+// Reads the frozen vectors. Bytes are in hex.
 import { readFileSync } from 'node:fs';
-import {
-  importOpeningKey,
-  importSigningKey,
-  type OpeningKey,
-  type SigningKey,
-} from '../../main/messenger/rsa.ts';
+import type { Frame } from '../../protocol/frames.ts';
+import type { Signed } from '../../protocol/statement.ts';
 
 const read = <T>(name: string): T => JSON.parse(readFileSync(new URL(name, import.meta.url), 'utf8')) as T;
+/** A value as JSON has it. */
+export const inHex = (value: unknown): unknown =>
+  JSON.parse(
+    JSON.stringify(value, function (this: Record<string, unknown>, key, plain: unknown) {
+      const own = this[key];
+      return Buffer.isBuffer(own) ? own.toString('hex') : plain;
+    }),
+  ) as unknown;
+export const fromHex = (text: string): Buffer => Buffer.from(text, 'hex');
 
-type KeyName = 'alice' | 'bob' | 'mallory' | 'bobReception' | 'otherReception';
-type StoredKey = { pem: string; spki: string; fingerprint: string };
-type StoredInner = {
-  chain: string;
-  sequence: number;
-  previous: string;
-  sentAt: number;
-  type: number;
-  body: string;
+type Bytes = { name: string; bytes: string };
+type Hexed<T> = {
+  [Key in keyof T]: T[Key] extends Buffer ? string : T[Key] extends object ? Hexed<T[Key]> : T[Key];
 };
-type StoredSignIn = Record<'relayKey' | 'identity' | 'serverNonce' | 'clientNonce', string> &
-  Record<'login' | 'loginSignature' | 'register' | 'registerSignature', string> & {
-    user: string;
-    time: number;
-  };
+export type SignedHex = Hexed<Signed>;
+export const signedOf = ({ bytes, signature }: SignedHex): Signed => ({
+  bytes: fromHex(bytes),
+  signature: fromHex(signature),
+});
 
-export const keys = read<Record<KeyName, StoredKey>>('keys.json');
+export const contents = read<{
+  good: (Bytes & { content: object })[];
+  unknown: Bytes[];
+  silent: Bytes[];
+  bad: Bytes[];
+}>('contents.json');
 export const envelopes = read<{
-  good: { name: string; id: string; envelope: string; inner: StoredInner }[];
+  conversation: string;
+  good: {
+    name: string;
+    envelope: string;
+    hash: string;
+    id: string;
+    payload: {
+      chain: string;
+      sequence: number;
+      previous: string;
+      timestamp: number;
+      salt: string;
+      content: string;
+    };
+  }[];
   bad: { name: string; step: number; envelope: string }[];
 }>('envelopes.json');
-export const statements = read<{
-  receptionKey: {
+export const deviceLists = read<{
+  changes: SignedHex[];
+  bad: { name: string; after: number; change: SignedHex }[];
+  full: SignedHex[];
+  ninth: SignedHex;
+  race: { by: number; change: SignedHex; answer: 'done' | 'statement-conflict' }[];
+}>('device-lists.json');
+export const prekeys = read<{
+  good: { name: string; prekey: object; signed: SignedHex }[];
+  bad: { name: string; signed: SignedHex }[];
+}>('prekeys.json');
+export const signIn = read<
+  Record<'relayKey' | 'identity' | 'serverNonce' | 'clientNonce', string> & {
     user: string;
-    class: 'rotating';
-    created: number;
-    expires: number;
-    key: string;
-    statement: string;
-    signature: string;
-  };
-  signIn: StoredSignIn;
-}>('statements.json');
-export const safetyNumbers = read<{
-  numbers: { one: string; other: string; keys: [KeyName, KeyName]; digits: string }[];
-  link: string;
-}>('safety-numbers.json');
-export const invites = read<{
-  good: { link: string; relays: string[]; key: string; inviter?: { name: string; identity: string } }[];
-  bad: { link: string; why: string }[];
-}>('invites.json');
-
-function primes(name: KeyName): Buffer {
-  const { p = '', q = '' } = createPrivateKey(keys[name].pem).export({ format: 'jwk' });
-  return Buffer.concat([Buffer.from(p, 'base64url'), Buffer.from(q, 'base64url')]);
-}
-
-export const signingKey = (name: KeyName): Promise<SigningKey> => importSigningKey(primes(name));
-export const openingKey = (name: KeyName): Promise<OpeningKey> => importOpeningKey(primes(name));
+    device: number;
+    time: number;
+    login: SignedHex;
+    register: SignedHex;
+  }
+>('sign-in.json');
+export const frames = read<{
+  good: (Bytes & { frame: Hexed<Frame> })[];
+  unknown: (Bytes & { request: number })[];
+  bad: Bytes[];
+}>('frames.json');
+export const links = read<{
+  invites: { link: string; invite: object }[];
+  badInvites: { link: string; why: string }[];
+  verification: { link: string; identities: [string, string] };
+  badVerifications: { link: string; why: string }[];
+}>('links.json');
+export const safetyNumbers = read<{ numbers: { one: string; other: string; digits: string }[] }>(
+  'safety-numbers.json',
+);

@@ -1,91 +1,66 @@
-// The profile's database: one of an earlier version is taken over with all that it holds.
-import { readFileSync } from 'node:fs';
+// The profile's database: who may open it, and which version it may have.
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
 import { Database } from '../../../main/messenger/database.ts';
-import { arrive, bringOnline, openPerson, openRelay, temporaryFolder, until } from '../../town.ts';
+import { temporaryFolder } from '../../harness.ts';
 
-const firstVersion = readFileSync(new URL('../../vectors/database-1.sql', import.meta.url), 'utf8');
-
-/** What a database is made of, whoever has made it. */
-function shape(directory: string): unknown {
-  const database = new DatabaseSync(join(directory, 'signet.sqlite'), { readOnly: true });
-  try {
-    const tables = database
-      .prepare(`SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name`)
-      .all();
-    return {
-      version: database.prepare('PRAGMA user_version').get(),
-      indexes: database.prepare(`SELECT name FROM sqlite_master WHERE type = 'index' ORDER BY name`).all(),
-      tables: tables.map(({ name }) => ({
-        name,
-        columns: database.prepare('SELECT name, type, pk FROM pragma_table_info(?)').all(String(name)),
-      })),
-    };
-  } finally {
-    database.close();
-  }
-}
-
-/** Writes a closed profile down again as the first version would have. @returns the folder */
-function asFirstVersion(profile: string): string {
-  const directory = temporaryFolder();
+function stamp(directory: string, version: number): void {
   const database = new DatabaseSync(join(directory, 'signet.sqlite'));
-  database.exec(`${firstVersion} DELETE FROM revision; PRAGMA user_version = 1;`);
-  database.prepare('ATTACH ? AS now').run(join(profile, 'signet.sqlite'));
-  const tables = database
-    .prepare(`SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'`)
-    .all();
-  for (const { name } of tables) {
-    const columns = database.prepare('SELECT name FROM pragma_table_info(?)').all(String(name));
-    const list = columns.map((column) => String(column['name'])).join();
-    database.exec(`INSERT INTO main.${String(name)} (${list}) SELECT ${list} FROM now.${String(name)}`);
-  }
+  database.exec(`CREATE TABLE IF NOT EXISTS contacts (name TEXT); PRAGMA user_version = ${version};`);
   database.close();
-  return directory;
 }
 
-test('a database of the first version gets the same shape as a new one', () => {
-  const [fresh, old] = [temporaryFolder(), temporaryFolder()];
-  new Database(fresh).close();
-  const database = new DatabaseSync(join(old, 'signet.sqlite'));
-  database.exec(`${firstVersion} PRAGMA user_version = 1;`);
-  database.close();
-  const before = shape(old);
-  new Database(old).close();
-  expect(shape(old)).toEqual(shape(fresh));
-  expect(shape(old)).not.toEqual(before);
-  // Once: what is up to date stays as it is.
-  new Database(old).close();
-  expect(shape(old)).toEqual(shape(fresh));
+test('a new one has its tables, and is taken as it is the next time', () => {
+  const directory = temporaryFolder();
+  const first = new Database(directory);
+  first.run`INSERT INTO sign_ins (nonce) VALUES (${Buffer.alloc(32, 7)})`;
+  first.close();
+  const again = new Database(directory);
+  expect(again.get`SELECT nonce FROM sign_ins`).toEqual({ nonce: Buffer.alloc(32, 7) });
+  again.close();
 });
 
-test('a profile of the first version goes on with its keys, contacts and messages', async () => {
-  const relay = await openRelay();
-  const [alice, bob] = await Promise.all([arrive('alice', relay), arrive('bob', relay)]);
-  await alice.send('bob', 'before');
-  await bob.send('alice', 'answer');
-  await until(() => alice.conversations.get('bob')?.count === 2);
-  alice.markCompared('bob', bob.fingerprint);
-  await alice.close();
-  const directory = asFirstVersion(alice.directory);
+test.each([
+  ['database-older', 1],
+  ['database-older', 2],
+  ['database-newer', 4],
+])('%s: one of version %i is refused, and stays as it is', (code, version) => {
+  const directory = temporaryFolder();
+  stamp(directory, version);
+  expect(() => new Database(directory)).toThrow(expect.objectContaining({ code }));
+  const database = new DatabaseSync(join(directory, 'signet.sqlite'));
+  expect(database.prepare('PRAGMA user_version').get()).toEqual({ user_version: version });
+  expect(database.prepare('SELECT name FROM sqlite_schema').all()).toEqual([{ name: 'contacts' }]);
+  database.close();
+});
 
-  const back = await openPerson('alice', relay.invite, { directory });
-  expect(back.fingerprint).toBe(alice.fingerprint);
-  // When that was, the first version didn't write down.
-  expect(back.conversations.list()).toMatchObject([
-    { contact: 'bob', count: 2, unread: 1, hasDraft: false, verified: 'compared', verifiedAt: null },
-  ]);
-  await back.saveDraft('bob', 'begun');
-  expect(await back.conversations.draft('bob')).toBe('begun');
-  back.markCompared('bob', bob.fingerprint);
-  expect(back.conversations.get('bob')!.verifiedAt).toBeGreaterThan(0);
-  await bringOnline(back);
-  await back.send('bob', 'after');
-  await until(() => bob.conversations.get('alice')!.count === 3);
-  const page = await back.conversations.page('bob', 0, 9);
-  expect(page.map(({ text }) => text).sort()).toEqual(['after', 'answer', 'before']);
-  const received = await bob.conversations.page('alice', 0, 9);
-  expect(received.map(({ kind }) => kind)).toEqual(['text', 'text', 'text']);
+test('a second one on the same folder is refused until the first is closed', () => {
+  const directory = temporaryFolder();
+  const first = new Database(directory);
+  expect(() => new Database(directory)).toThrow(expect.objectContaining({ code: 'folder-in-use' }));
+  first.close();
+  new Database(directory).close();
+});
+
+test('what is no database is told as damaged, and stays as it is', () => {
+  const directory = temporaryFolder();
+  writeFileSync(
+    join(directory, 'signet.sqlite'),
+    'not a database at all, but long enough to have a header'.repeat(40),
+  );
+  expect(() => new Database(directory)).toThrow(expect.objectContaining({ code: 'database-damaged' }));
+});
+
+test('a transaction that throws has changed nothing', () => {
+  const database = new Database(temporaryFolder());
+  const fail = (): void =>
+    database.transaction(() => {
+      database.run`INSERT INTO sign_ins (nonce) VALUES (${Buffer.alloc(32)})`;
+      throw new Error('thought better of it');
+    });
+  expect(fail).toThrow('thought better of it');
+  expect(database.all`SELECT * FROM sign_ins`).toEqual([]);
+  database.close();
 });

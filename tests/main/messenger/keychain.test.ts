@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
 import { type Client, type ClientEvent, events, heard, startProcess, tell } from '../../cli/clients.ts';
-import { afterwards, arrive, openRelay, temporaryFolder, until } from '../../town.ts';
+import { afterwards, arrive, openRelay, temporaryFolder, until } from '../../harness.ts';
 
 type Environment = NodeJS.ProcessEnv;
 

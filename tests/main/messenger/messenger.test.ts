@@ -1,111 +1,92 @@
-// What a messenger says of itself: whether it is known to the relay, how it is connected, and why not.
+// Two people and their messengers: what is written arrives once, is confirmed, and outlives what happens on the way.
 import { expect, test } from 'vitest';
-import type { Messenger } from '../../../main/messenger/messenger.ts';
-import { encodeInvite } from '../../../protocol/invite.ts';
-import { openLyingRelay } from '../../lying-relay.ts';
-import { arrive, bringOnline, nextOnline, openPerson, openRelay, until } from '../../town.ts';
+import { arrive, bringOnline, openPerson, openRelay, reopen, stateOf, texts, until } from '../../harness.ts';
 
-const status = ({ registered, state, trouble }: Messenger): unknown => ({ registered, state, trouble });
-
-/** Starts it, and waits for the first attempt to fail. */
-async function tryInVain(messenger: Messenger): Promise<void> {
-  const failed = new Promise((resolve) => messenger.once('failure', resolve));
-  messenger.start();
-  await failed;
-  await until(() => messenger.state === 'offline');
-}
-
-test('a new profile is not registered before the relay has answered, and from then on it is', async () => {
+test('a text arrives once, is delivered, and read', async () => {
   const relay = await openRelay();
-  const alice = await openPerson('alice', relay.invite);
-  expect(status(alice)).toMatchObject({ registered: false, state: 'offline', trouble: undefined });
-  expect(alice.relay).toEqual({ addresses: [`127.0.0.1:${relay.port}`], key: relay.key.toString('hex') });
-  const states: string[] = [];
-  alice.on('connection', (state) => states.push(state));
-  let ready = 0;
-  alice.on('ready', () => (ready += alice.registered ? 1 : 100));
-  await bringOnline(alice);
-  expect(status(alice)).toMatchObject({ registered: true, state: 'online', trouble: undefined });
-  let closed = 0;
-  alice.on('closed', () => (closed += alice.conversations.list().length + 1));
-  await alice.close();
-  await alice.close();
-  expect([ready, closed, states]).toEqual([1, 1, ['connecting', 'online', 'offline']]);
-
-  const back = await openPerson('alice', relay.invite, { directory: alice.directory });
-  expect(status(back)).toMatchObject({ registered: true, state: 'offline' });
+  const [alice, bob] = await Promise.all([arrive('alice', relay), arrive('bob', relay)]);
+  const row = await alice.send('bob', 'Hello, Bob!');
+  expect(row).toMatchObject({ mine: true, kind: 'text', state: 'pending' });
+  await until(() => texts(bob).length > 0);
+  expect(bob.heard[0]).toMatchObject({ from: 'alice', text: 'Hello, Bob!', isRequest: true });
+  bob.trust.accept('alice');
+  await until(async () => (await stateOf(alice, 'bob', 'Hello, Bob!')) === 'delivered');
+  bob.markRead('alice');
+  await until(async () => (await stateOf(alice, 'bob', 'Hello, Bob!')) === 'read');
+  await bob.send('alice', 'Hello, Alice!');
+  await until(() => texts(alice).length > 0);
+  expect(alice.heard[0]).toMatchObject({ from: 'bob', text: 'Hello, Alice!', isRequest: false });
+  expect([alice.failures, bob.failures]).toEqual([[], []]);
+  const [history] = await bob.history('alice', 10);
+  expect(history).toMatchObject({ text: 'Hello, Bob!', mine: false, state: 'read', id: row.id });
 });
 
-test('a relay that is not there is a passing trouble, also when it was there for a moment', async () => {
-  let relay = await openRelay();
-  const { port, data, invite } = relay;
-  await relay.close();
-  const alice = await openPerson('alice', invite);
-  await tryInVain(alice);
-  const unreachable = { failure: { code: 'relay-unreachable' }, final: false };
-  expect(status(alice)).toMatchObject({ registered: false, trouble: unreachable });
-  alice.reconnect();
-  expect(alice.state).toBe('connecting');
-  for (const time of ['first', 'second']) {
-    relay = await openRelay({ port, data });
-    // Not by waiting until it is due: that may take half a minute.
-    await until(() => (alice.reconnect(), alice.state === 'online'));
-    expect(alice.trouble, time).toBeUndefined();
-    await relay.close();
-    await until(() => alice.trouble);
-    expect(alice.trouble, time).toMatchObject(unreachable);
+test('what is written while the other is away, or while one is offline oneself, arrives later, in order', async () => {
+  const relay = await openRelay();
+  const [alice, bob] = await Promise.all([arrive('alice', relay), arrive('bob', relay)]);
+  await alice.send('bob', 'first');
+  await bob.send('alice', 'so that bob accepts');
+  await until(() => texts(bob).length === 1);
+  await bob.close();
+  for (let i = 0; i < 5; i++) await alice.send('bob', `away ${i}`);
+  await until(() => alice.drained(5000));
+  const again = await openPerson('bob', relay.invite, { directory: bob.directory });
+  for (let i = 0; i < 5; i++) await again.send('alice', `offline ${i}`);
+  await bringOnline(again);
+  await until(() => texts(again).length === 5 && texts(alice).length === 6);
+  expect(texts(again)).toEqual(['away 0', 'away 1', 'away 2', 'away 3', 'away 4']);
+  expect(texts(alice).slice(1)).toEqual(['offline 0', 'offline 1', 'offline 2', 'offline 3', 'offline 4']);
+  const carol = await reopen(alice);
+  expect((await carol.history('bob', 100)).map(({ kind }) => kind)).not.toContain('gap');
+});
+
+test('a hundred texts each way at the same time arrive once and in order', async () => {
+  const relay = await openRelay();
+  const [alice, bob] = await Promise.all([arrive('alice', relay), arrive('bob', relay)]);
+  const all = Array.from({ length: 100 }, (_, i) => `text ${i}`);
+  await Promise.all(all.flatMap((text) => [alice.send('bob', text), bob.send('alice', text)]));
+  await until(() => texts(alice).length >= 100 && texts(bob).length >= 100);
+  expect([texts(alice), texts(bob)]).toEqual([all, all]);
+  expect([alice.failures, bob.failures]).toEqual([[], []]);
+});
+
+test('a conversation is started by name, if the relay knows it', async () => {
+  const relay = await openRelay();
+  const [alice, bob] = await Promise.all([arrive('alice', relay), arrive('bob', relay)]);
+  const told: string[] = [];
+  alice.on('conversationChanged', (contact) => told.push(contact));
+  await expect(alice.startConversation('carol')).rejects.toMatchObject({ code: 'unknown-user' });
+  for (const name of ['alice', 'Bob', '']) {
+    await expect(alice.startConversation(name)).rejects.toMatchObject({ code: 'name-invalid' });
   }
+  expect([told, alice.overview.list()]).toEqual([[], []]);
+
+  await alice.startConversation('bob');
+  expect(told).toContain('bob');
+  expect(alice.overview.list()).toMatchObject([
+    { contact: 'bob', status: 'accepted', count: 0, verified: null },
+  ]);
+  expect(alice.trust.known('bob').identity.toString('hex')).toBe(bob.fingerprint);
+  // Bob is not told: nothing was sent.
+  expect(bob.overview.list()).toEqual([]);
+
+  await relay.close();
+  await until(() => alice.state !== 'online');
+  await expect(alice.startConversation('dave')).rejects.toMatchObject({ code: 'offline' });
+  told.splice(0);
+  await alice.startConversation('bob');
+  expect(told).toEqual(['bob']);
 });
 
-test('another key than the one of the invite is told', async () => {
+test('only a failed message of one’s own is sent again', async () => {
   const relay = await openRelay();
-  const invite = encodeInvite({ relays: [`127.0.0.1:${relay.port}`], key: Buffer.alloc(32, 7) });
-  const alice = await openPerson('alice', invite);
-  await tryInVain(alice);
-  expect(status(alice)).toMatchObject({
-    registered: false,
-    trouble: { failure: { code: 'relay-key-differs' }, final: false },
-  });
-});
-
-test('a name that somebody else has ends all attempts', async () => {
-  const relay = await openRelay();
-  await arrive('alice', relay);
-  const other = await openPerson('alice', relay.invite);
-  await tryInVain(other);
-  expect(status(other)).toMatchObject({
-    registered: false,
-    trouble: { failure: { code: 'name-taken' }, final: true },
-  });
-  other.reconnect();
-  expect(other.state).toBe('offline');
-});
-
-test('a clock that was set back to before the newest key was made keeps the profile closed', async () => {
-  const relay = await openRelay();
-  const alice = await arrive('alice', relay);
-  const { directory } = alice;
-  await alice.close();
-  const now = (): number => Date.now() - 24 * 60 * 60 * 1000;
-  await expect(openPerson('alice', relay.invite, { directory, now })).rejects.toMatchObject({
-    code: 'clock-wrong',
-  });
-  expect((await openPerson('alice', relay.invite, { directory })).fingerprint).toBe(alice.fingerprint);
-});
-
-test('what a relay says while one is signed in is no reason for having no connection', async () => {
-  const truth = await openRelay();
-  const relay = await openLyingRelay(truth);
-  const alice = await openPerson('alice', relay.invite);
-  await bringOnline(alice);
-  const told = new Promise((resolve) => alice.once('failure', resolve));
-  relay.say({ type: 'failure', code: 'name-taken', detail: '' });
-  expect(await told).toMatchObject({ code: 'name-taken' });
-  expect(status(alice)).toMatchObject({ state: 'online', trouble: undefined });
-  const troubles: unknown[] = [];
-  alice.on('connection', () => troubles.push(alice.trouble));
-  const online = nextOnline(alice);
-  relay.cut();
-  await online;
-  expect(troubles).toEqual([undefined, undefined, undefined]);
+  const [alice, bob] = await Promise.all([arrive('alice', relay), arrive('bob', relay)]);
+  const { id } = await alice.send('bob', 'Hello');
+  await until(() => texts(bob).length === 1);
+  const answer = await bob.send('alice', 'Hello yourself');
+  await until(() => texts(alice).length === 1);
+  for (const other of [id, answer.id, '00'.repeat(32)]) {
+    await expect(alice.retry(other)).rejects.toMatchObject({ code: 'command-invalid' });
+  }
+  expect(texts(bob)).toEqual(['Hello']);
 });

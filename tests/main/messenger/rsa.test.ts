@@ -1,12 +1,5 @@
 // RSA with the private half: keys out of their primes, standard padding, and nothing taken that is no key.
-import {
-  constants,
-  createPrivateKey,
-  generateKeyPairSync,
-  privateDecrypt,
-  randomBytes,
-  verify,
-} from 'node:crypto';
+import { constants, generateKeyPairSync, privateDecrypt, randomBytes, verify } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import {
   decrypt,
@@ -17,18 +10,16 @@ import {
   PRIMES_BYTES,
   sign,
 } from '../../../main/messenger/rsa.ts';
-import { keys, openingKey, signingKey } from '../../vectors/vectors.ts';
+import { spkiOf } from '../../../protocol/key.ts';
+import { modulusOf, openingKey, primesOf, signingKey, storedKeys } from '../../vectors/keys.ts';
 
-const primesOf = (pem: string): Buffer => {
-  const { p = '', q = '' } = createPrivateKey(pem).export({ format: 'jwk' });
-  return Buffer.concat([Buffer.from(p, 'base64url'), Buffer.from(q, 'base64url')]);
-};
+const { keys } = storedKeys();
 
 test('a key is rebuilt from its primes, in either order', async () => {
-  const primes = primesOf(keys.bob.pem);
+  const primes = primesOf('bob');
   const swapped = Buffer.concat([primes.subarray(192), primes.subarray(0, 192)]);
   for (const half of [primes, swapped]) {
-    expect((await importSigningKey(half)).publicKey.spki.toString('hex')).toBe(keys.bob.spki);
+    expect((await importSigningKey(half)).publicKey.spki).toEqual(spkiOf(modulusOf('bob')));
     const key = await importOpeningKey(half);
     const label = randomBytes(40);
     const block = randomBytes(318);
@@ -46,7 +37,7 @@ test('generated keys have 3,072 bits, e = 65537, and two primes of 1,536 bits', 
 });
 
 describe('refused as a private key:', () => {
-  const primes = primesOf(keys.bob.pem);
+  const primes = primesOf('bob');
   const p = primes.subarray(0, 192);
   const small = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'jwk' });
   const pad = (text = ''): Buffer => Buffer.concat([Buffer.alloc(64), Buffer.from(text, 'base64url')]);
@@ -72,12 +63,12 @@ describe('refused as a private key:', () => {
 });
 
 test('OAEP is the standard one, with SHA-256 and the label', async () => {
-  const { publicKey } = await openingKey('bobReception');
+  const { publicKey } = await openingKey('bobPrekey');
   const label = Buffer.from('a label');
   const block = randomBytes(318);
   const sealed = await encrypt(publicKey, label, block);
   const options = {
-    key: keys.bobReception.pem,
+    key: keys.bobPrekey.pem,
     oaepHash: 'sha256',
     padding: constants.RSA_PKCS1_OAEP_PADDING,
   };
@@ -97,8 +88,8 @@ test('PSS is the standard one, with SHA-256 and a salt of 32 bytes', async () =>
 });
 
 test('a wrong label, key or block fails in one and the same way', async () => {
-  const key = await openingKey('bobReception');
-  const other = await openingKey('otherReception');
+  const key = await openingKey('bobPrekey');
+  const other = await openingKey('otherPrekey');
   const label = Buffer.from('label');
   const sealed = await encrypt(key.publicKey, label, randomBytes(318));
   const attempts = [

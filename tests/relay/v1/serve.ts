@@ -1,8 +1,0 @@
-// A relay as a process of its own, to be killed: `node serve.ts FOLDER`. Prints its port and its key.
-import pino from 'pino';
-import { openSqlite, startRelay } from '../../../relay/v1/server.ts';
-
-const [, , data = ''] = process.argv;
-const log = pino({ level: 'silent' });
-const { port, key } = await startRelay({ data, stores: openSqlite(data), port: 0, host: '127.0.0.1', log });
-console.log(JSON.stringify({ port, key: key.toString('hex') }));
