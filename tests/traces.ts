@@ -67,11 +67,11 @@ export async function primesOfProfile(profile: string): Promise<Buffer[]> {
     const account = String(database.prepare('SELECT profile FROM account').get()!['profile']);
     const secret = Buffer.from((await keytar.getPassword('Signet', account))!, 'base64');
     const storage = await importOpeningKey(secret.subarray(384));
-    const rows = database.prepare('SELECT lower(hex(fingerprint)) AS name, sealed FROM reception_keys').all();
-    const reception = rows.map(({ name, sealed }) =>
-      openRow(storage, `reception-key/${String(name)}`, Buffer.from(sealed as Uint8Array)),
+    const rows = database.prepare('SELECT lower(hex(fingerprint)) AS name, sealed FROM prekeys').all();
+    const prekeys = rows.map(({ name, sealed }) =>
+      openRow(storage, `prekey/${String(name)}`, Buffer.from(sealed as Uint8Array)),
     );
-    return [secret.subarray(0, 384), secret.subarray(384), ...(await Promise.all(reception))];
+    return [secret.subarray(0, 384), secret.subarray(384), ...(await Promise.all(prekeys))];
   } finally {
     database.close();
   }
