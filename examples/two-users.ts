@@ -11,8 +11,7 @@ import { startRelay } from '../relay/server.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'signet-two-users-'));
 
-// Signet keeps private keys in the system's keychain and nowhere else. These two live for seconds, so their keys
-// are only remembered here, and the real keychain stays as it is. Never do this with keys that matter.
+// Signet keeps keys in the system's keychain. These only live in memory: never do this with keys that matter.
 const items = new Map<string, string>();
 const keychain: Keychain = {
   load: async (account) => items.get(account),
@@ -41,8 +40,7 @@ const [alice, bob] = await Promise.all([arrive('alice'), arrive('bob')]);
 // Otherwise her first message would be a request, and she would not hear of it before he has accepted it.
 await bob.startConversation('alice');
 
-// What comes in and what changes is told by events. Sent: the relay has it. Delivered: it is on the other's disk.
-// Read: the other has seen it.
+// Events tell of it. Sent: the relay has it. Delivered: it is on the other's disk. Read: the other has seen it.
 async function say(from: Messenger, to: Messenger, text: string): Promise<void> {
   const states: string[] = [];
   from.on('messageChanged', (_contact, { mine, state }) => mine && states.push(state));

@@ -36,9 +36,9 @@ const students: Record<string, string[]> = {
     'A client with another key in its invite refused: relay-key-differs.',
   ],
   'safety-number.ts': [
-    "first hash of alice's half: ea0741c83ac00c9f",
-    "on alice's screen  55417 90007 71268 49784 09700 02647 70960 03303 24158 01972 71819 10696\n",
-    "on bob's screen    55417 90007 71268 49784 09700 02647 70960 03303 24158 01972 71819 10696\n",
+    "first hash of alice's half: 361247a649e29280",
+    "on alice's screen  67105 58943 02815 92577 80378 68334 86900 50817 76031 23963 62324 82793\n",
+    "on bob's screen    67105 58943 02815 92577 80378 68334 86900 50817 76031 23963 62324 82793\n",
     'If mallory had given each of them her own key:',
   ],
   'sign-and-verify.ts': [
@@ -86,8 +86,9 @@ class Example {
     afterwards(() => this.#child.kill('SIGKILL'));
   }
 
-  says(words: string): Promise<void> {
-    return until(() => this.output.includes(words) || this.ended);
+  async says(words: string): Promise<void> {
+    await until(() => this.output.includes(words) || this.ended);
+    expect(this.output, `before it ended: ${this.errors}`).toContain(words);
   }
 
   /** The name of a person's keychain item. The database is locked, its files are not. */
@@ -160,7 +161,9 @@ test('a demonstration shows a chat, what the relay stored of it, and leaves noth
     'version     1\n',
     'suite       1 ',
     'from        ',
+    '(alice), device 1\n',
     'to          ',
+    '(bob), device 1\n',
     'sealed to   ',
     'blocks      1\n',
     'ciphertext  ',

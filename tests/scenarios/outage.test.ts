@@ -21,6 +21,7 @@ test('what is written offline waits in the outbox, across a restart, and leaves 
   let relay = await openRelay();
   const { port, data, invite } = relay;
   const [alice, bob] = await Promise.all([arrive('alice', relay), arrive('bob', relay)]);
+  await bob.startConversation('alice');
   await alice.send('bob', 'one');
   await until(async () => (await stored(bob, 'alice')).length === 1);
   await relay.close();
