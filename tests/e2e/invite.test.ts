@@ -38,6 +38,7 @@ test('a QR code that was saved as a picture is read from it, and the inviter is 
   await expect.poll(async () => (await alice.recorded()).dialogs.length).toBe(1);
   await alice.page.getByRole('button', { name: 'Copy the link' }).click();
   await alice.page.getByRole('button', { name: 'Copied' }).waitFor();
+  await expect.poll(async () => (await alice.recorded()).clipboard).not.toBe('');
   const { clipboard } = await alice.recorded();
   expect(clipboard).toMatch(/^signet:\/\/join\?v=1&relay=.*&key=.*&from=alice&identity=.{43}$/);
   await alice.page.keyboard.press('Escape');

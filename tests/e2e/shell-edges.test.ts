@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { bringOnline, openPerson, until } from '../harness.ts';
 import {
+  addContact,
   joinInApp,
   bubble,
   composer,
@@ -85,6 +86,8 @@ test('300 messages that come while one reads further up move nothing; switching 
   const { page } = alice;
   const others = await Promise.all(['bob', 'carol', 'dave'].map((name) => openPerson(name, relay.invite)));
   await Promise.all(others.map(bringOnline));
+  // Of a request only the first messages would be kept.
+  await Promise.all(others.map(({ name }) => addContact(alice, name)));
   const [bob] = others;
   const total = (): Promise<number> =>
     page.evaluate(
@@ -122,7 +125,9 @@ test('300 messages that come while one reads further up move nothing; switching 
 test('what is typed while a text is on its way stays in the field', async () => {
   const relay = await openRelayProcess();
   const alice = await joinInApp('alice', relay.invite);
-  await openPerson('bob', relay.invite).then(bringOnline);
+  const bob = await openPerson('bob', relay.invite);
+  await bringOnline(bob);
+  await bob.startConversation('alice');
   await meet(alice, 'bob');
   const field = composer(alice.page, 'bob');
   for (let i = 0; i < 5; i++) {

@@ -1,5 +1,5 @@
 // No connection, two clients on one profile, a full disk, a relay set up anew: nothing is lost, and it is said.
-import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -222,18 +222,4 @@ test('a database that is none, or of a newer version, is left as it is', async (
   await expect(openPerson('alice', relay.invite, { directory: newer })).rejects.toMatchObject({
     code: 'database-newer',
   });
-});
-
-test('two copies of one profile: the one that was replaced says so', async () => {
-  const relay = await openRelay();
-  const alice = await arrive('alice', relay);
-  const { directory } = alice;
-  await alice.close();
-  const copy = join(temporaryFolder(), 'copy');
-  cpSync(directory, copy, { recursive: true });
-  const original = await openPerson('alice', relay.invite, { directory });
-  await bringOnline(original);
-  const told = new Promise((resolve) => original.on('failure', resolve));
-  await bringOnline(await openPerson('alice', relay.invite, { directory: copy }));
-  expect(await told).toMatchObject({ code: 'replaced' });
 });

@@ -118,7 +118,7 @@ function tamper(env: Environment, call: string): string {
 /** Whose profile it is, by its database. */
 function account(profile: string): { profile: string; fingerprint: string } {
   const database = new DatabaseSync(join(profile, 'signet.sqlite'));
-  const row = database.prepare('SELECT profile, hex(fingerprint) AS fingerprint FROM account').get();
+  const row = database.prepare('SELECT profile, hex(signingKey) AS fingerprint FROM account').get();
   database.close();
   return row as { profile: string; fingerprint: string };
 }
@@ -161,6 +161,7 @@ test('an identity outlives every state of its keychain, and is never replaced', 
   tell(alice, { do: 'contacts' });
   const { contacts } = await heard(alice, { event: 'contacts' });
   expect(contacts).toMatchObject([{ name: 'bob', verified: 'invite', fingerprint: bob.fingerprint }]);
+  await bob.startConversation('alice');
   tell(alice, { do: 'send', to: 'bob', text: 'Before' });
   await heard(alice, { event: 'state', state: 'delivered' });
   tell(alice, { do: 'quit' });

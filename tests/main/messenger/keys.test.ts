@@ -1,4 +1,5 @@
 // Encryption keys that are replaced, lost, or expired: what was sealed to them is sealed again, and nothing is lost.
+import { setTimeout as delay } from 'node:timers/promises';
 import { DatabaseSync } from 'node:sqlite';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -72,6 +73,8 @@ test('what could not be opened four times has failed; the user sends it again, a
   const visit = async (person: Person, isDone: (person: Person) => boolean): Promise<Person> => {
     const again = await reopen(person);
     await bringOnline(again);
+    // What waits at the relay is on its way now.
+    await delay(100);
     await until(() => again.drained(1000));
     await again.close();
     return isDone(again) ? again : visit(again, isDone);
