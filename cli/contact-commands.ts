@@ -60,7 +60,7 @@ async function acceptIdentity({ messenger, print, ask }: Conversation, name: str
   print(`Someone else may be posing as ${name}. Ask ${name} by voice or in person first.`);
   if (!isYes(await ask(`Has ${name} told you about a new computer? [y/N] `)))
     return print('Nothing changed.');
-  messenger.trust.acceptIdentity(name, offered);
+  await messenger.trust.acceptIdentity(name, offered);
   print(`${name}'s new identity is accepted. It is not verified: compare it with /verify ${name}.`);
 }
 

@@ -134,7 +134,7 @@ async function answerTo(messenger: Messenger, command: Exclude<Command, { do: 'q
     case 'refuse': {
       const identity = offeredBy(messenger, command.with, command.do);
       if (identity !== command.identity) throw new Failure('command-invalid', OTHER_IDENTITY);
-      if (command.do === 'accept') trust.acceptIdentity(command.with, identity);
+      if (command.do === 'accept') await trust.acceptIdentity(command.with, identity);
       else trust.refuseIdentity(command.with, identity);
       return { event: 'decided', with: command.with, identity, accepted: command.do === 'accept' };
     }

@@ -93,7 +93,7 @@ export class Trust {
 
   /** The user takes the other identity that the relay shows. @param identity the one shown, 64 hex digits
    * @throws Failure `identity-changed` */
-  acceptIdentity(name: string, identity: string): void {
+  async acceptIdentity(name: string, identity: string): Promise<void> {
     const { database, contacts, conversations, devices, directory, redeliver } = this.#parts;
     database.transaction(() => {
       const accepted = contacts.acceptOffered(name, Buffer.from(identity, 'hex'));
@@ -102,6 +102,8 @@ export class Trust {
     });
     directory.forgetFresh();
     this.#announce(name);
+    // Its devices and keys, so that one can write at once. What fails here is asked, and told, when one writes.
+    await directory.refresh(this.known(name)).catch(() => {});
     // What came from that identity waits at the relay.
     redeliver();
   }

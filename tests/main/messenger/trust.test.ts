@@ -55,7 +55,7 @@ test('another identity under a known name: nothing is sealed to it, what it writ
   await expect(alice.send('bob', 'is it you?')).rejects.toMatchObject({ code: 'identity-changed' });
   expect(texts(alice)).toEqual(['hello yourself']);
   // The user asks bob, who has a new computer.
-  alice.trust.acceptIdentity('bob', other.fingerprint);
+  await alice.trust.acceptIdentity('bob', other.fingerprint);
   await until(() => texts(alice).includes('it is me, bob'));
   await alice.send('bob', 'good to hear');
   await until(() => texts(other).includes('good to hear'));
